@@ -1,0 +1,28 @@
+import { describe, expect, it } from 'vitest';
+import { analysisWords } from './analysisWords.ts';
+
+describe('analysisWords', () => {
+  it('says rate, model and execution provider when running', () => {
+    const words = analysisWords(
+      { state: 'running', analysisFps: 14.82, sourceFps: 30, executionProvider: 'cpu', modelId: 'marker' },
+      'Marker detector',
+    );
+    expect(words.long).toBe('Analysis 14.8 of 30 fps · Marker detector · CPU');
+    expect(words.short).toBe('14.8 fps analysed');
+    expect(words.tone).toBe('good');
+  });
+
+  it('does not invent figures that are not there', () => {
+    expect(analysisWords({ state: 'running' }).long).toBe('Analysing');
+    expect(analysisWords({ state: 'running', modelId: 'marker' }).long).toBe('Analysing · marker');
+  });
+
+  it('says why there are no boxes', () => {
+    expect(analysisWords({ state: 'unavailable' }).long).toBe('No boxes: no inference node is running — video goes on');
+    expect(analysisWords({ state: 'failed', reason: 'H264 High 10 is not supported' }).long).toBe(
+      'Analysis failed: H264 High 10 is not supported',
+    );
+    expect(analysisWords({ state: 'starting' }).long).toBe('Starting analysis…');
+    expect(analysisWords({ state: 'off' }).tone).toBe('plain');
+  });
+});

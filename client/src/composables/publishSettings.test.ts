@@ -1,0 +1,37 @@
+import { describe, expect, it } from 'vitest';
+import { readPublishQuery, widthOf } from './publishSettings.ts';
+
+describe('readPublishQuery', () => {
+  it('reads what the public contract names', () => {
+    const query = {
+      autostart: '1',
+      codec: 'VP9',
+      width: '640',
+      height: '360',
+      fps: '25',
+      svc: 'L3T3_KEY',
+      bitrate: '900000',
+    };
+    expect(readPublishQuery(query)).toEqual({
+      autostart: true,
+      codec: 'vp9',
+      width: 640,
+      height: 360,
+      frameRate: 25,
+      svc: 'L3T3_KEY',
+      maxBitrateBps: 900_000,
+    });
+  });
+
+  it('leaves out what it does not understand', () => {
+    const query = { autostart: '0', codec: 'theora', width: '-1', fps: 'fast', svc: 'many', bitrate: '1' };
+    expect(readPublishQuery(query)).toEqual({ autostart: false });
+    expect(readPublishQuery({ autostart: ['1', '0'], codec: null })).toEqual({ autostart: true });
+  });
+});
+
+describe('widthOf', () => {
+  it('is 16:9 and even', () => {
+    expect([360, 480, 720, 1080].map(widthOf)).toEqual([640, 854, 1280, 1920]);
+  });
+});

@@ -1,0 +1,139 @@
+import type { AnalysisView } from '@framelock/server/protocol';
+import { useIntervalFn } from '@vueuse/core';
+import { onScopeDispose, ref, shallowRef, watch, type Ref, type ShallowRef } from 'vue';
+import { accessNeeded, accessToken } from '../api/accessToken.ts';
+import {
+  Player,
+  type OverlayOptions,
+  type PlayerMode,
+  type PlayerProblem,
+  type PlayerState,
+  type PlayerStats,
+} from '../player/Player.ts';
+import { problemOf } from './problemWords.ts';
+
+declare global {
+  interface Window {
+    /** The public contract: live figures of the watch page. */
+    framelock?: { stats(): PlayerStats; player: Player };
+  }
+}
+
+export interface PlayerSetting {
+  streamId: string;
+  canvas: Readonly<ShallowRef<HTMLCanvasElement | null>>;
+  stage: Readonly<ShallowRef<HTMLElement | null>>;
+  mode: Ref<PlayerMode>;
+  muted: Ref<boolean>;
+  /** 0..1 */
+  volume: Ref<number>;
+  overlay: Ref<Partial<OverlayOptions>>;
+}
+
+/** One Player for the life of the page, its facts as refs, and the page's choices handed to it as they change. */
+export function usePlayer(setting: PlayerSetting) {
+  const player = shallowRef<Player>();
+  const state = ref<PlayerState>('connecting');
+  const analysis = shallowRef<AnalysisView>({ state: 'off' });
+  const viewers = ref(0);
+  const problem = shallowRef<PlayerProblem>();
+  const hasPicture = ref(false);
+  const stats = shallowRef<PlayerStats>();
+  const streamName = ref('');
+  let turn = 0;
+
+  async function open(canvas: HTMLCanvasElement): Promise<void> {
+    const mine = ++turn;
+    close('opened again');
+    state.value = 'connecting';
+    problem.value = undefined;
+    hasPicture.value = false;
+    try {
+      const made = await Player.create({
+        streamId: setting.streamId,
+        ...(accessToken.value ? { token: accessToken.value } : {}),
+        canvas,
+        ...(setting.stage.value ? { container: setting.stage.value } : {}),
+        mode: setting.mode.value,
+        overlay: { ...setting.overlay.value },
+      });
+      if (mine !== turn) return made.close('the page was left');
+      adopt(made);
+    } catch (error) {
+      if (mine !== turn) return;
+      fail({ ...problemOf(error), fatal: true });
+    }
+  }
+
+  function adopt(made: Player): void {
+    player.value = made;
+    state.value = made.state;
+    analysis.value = made.analysis;
+    streamName.value = made.streamName;
+    made.on('state', (next) => {
+      state.value = next;
+      streamName.value = made.streamName || streamName.value;
+      if (next === 'playing') problem.value = undefined;
+    });
+    made.on('analysis', (view) => (analysis.value = view));
+    made.on('viewers', (count) => (viewers.value = count));
+    made.on('publication', (publication) => {
+      if (!publication) hasPicture.value = false;
+    });
+    made.on('problem', (said) => {
+      // Once playing, a passing problem is told by the state; only words that need a person stay.
+      if (said.code === 'unauthorized') accessNeeded.value = true;
+      if (said.code === 'autoplay') setting.muted.value = true; // the player muted itself again
+      problem.value = said;
+    });
+    const ended = made.on('drawn', () => {
+      hasPicture.value = true; // a ref write of the same value costs nothing per frame
+    });
+    onClose = ended;
+    made.setMuted(setting.muted.value);
+    made.setVolume(setting.volume.value);
+    window.framelock = { stats: () => made.stats(), player: made };
+  }
+
+  let onClose: (() => void) | undefined;
+  function fail(said: PlayerProblem): void {
+    if (said.code === 'unauthorized') accessNeeded.value = true;
+    problem.value = said;
+    state.value = 'failed';
+  }
+
+  function close(reason: string): void {
+    onClose?.();
+    onClose = undefined;
+    if (window.framelock?.player === player.value) delete window.framelock;
+    player.value?.close(reason);
+    player.value = undefined;
+  }
+
+  function readStats(): void {
+    try {
+      stats.value = player.value?.stats();
+    } catch {
+      stats.value = undefined; // closed in between
+    }
+  }
+
+  useIntervalFn(readStats, 500);
+  watch(setting.canvas, (canvas) => canvas && void open(canvas), { immediate: true, flush: 'post' });
+  watch(setting.mode, (mode) => player.value?.setMode(mode));
+  watch(setting.muted, (muted) => player.value?.setMuted(muted));
+  watch(setting.volume, (volume) => player.value?.setVolume(volume));
+  watch(setting.overlay, (overlay) => player.value?.setOverlay({ ...overlay }), { deep: true });
+  onScopeDispose(() => {
+    turn++;
+    close('the page was left');
+  });
+
+  function retry(): void {
+    if (setting.canvas.value) void open(setting.canvas.value);
+  }
+  function setLayer(layer: number | 'auto'): void {
+    player.value?.setLayer(layer);
+  }
+  return { state, analysis, viewers, problem, hasPicture, stats, streamName, retry, setLayer };
+}

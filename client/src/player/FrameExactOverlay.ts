@@ -1,0 +1,218 @@
+import {
+  rtpTicksBetween,
+  ticksToMs,
+  type AnalysisView,
+  type DetectionMessage,
+  type ModelDescription,
+} from '@framelock/server/protocol';
+import { unixNowMs } from '../signaling/ClockOffset.ts';
+import { LockController } from './LockController.ts';
+import { decodeDetections } from './overlay/decodeDetections.ts';
+import { DetectionBuffer } from './overlay/DetectionBuffer.ts';
+import type { DrawnRecord } from './overlay/DrawnRecord.ts';
+import { FrameSource, type Picture } from './overlay/FrameSource.ts';
+import { OverlayCompositor } from './overlay/OverlayCompositor.ts';
+import { defaultOverlayOptions, type OverlayOptions } from './overlay/OverlayOptions.ts';
+import type { PlayerMode, PlayerStats } from './PlayerStats.ts';
+import { DetectionDelayMeter } from './stats/DetectionDelayMeter.ts';
+import { LatencyMeter } from './stats/LatencyMeter.ts';
+import { OverlayCounters } from './stats/OverlayCounters.ts';
+import { RateMeter } from './stats/RateMeter.ts';
+
+export interface FrameExactOverlayOptions {
+  canvas: HTMLCanvasElement;
+  container: HTMLElement;
+  mode: PlayerMode;
+  overlay: Partial<OverlayOptions>;
+  serverOffsetMs(): number | undefined;
+  viewerRttMs(): number | undefined;
+  onDrawn(record: DrawnRecord): void;
+  /** Once: this browser does not tell which picture it shows, so that nothing can be drawn on them. */
+  onUntimed(): void;
+}
+
+/** A refresh of a 60 Hz screen: what drawing takes beside decoding when nothing waits. */
+const refreshMs = 1000 / 60;
+
+/** Everything between tracks and detection messages on one side and the canvas and its figures on the other. */
+export class FrameExactOverlay {
+  readonly frames: FrameSource;
+  readonly counters = new OverlayCounters();
+  readonly latency: LatencyMeter;
+  readonly #options: FrameExactOverlayOptions;
+  readonly #buffer = new DetectionBuffer();
+  readonly #lock = new LockController();
+  readonly #delays = new DetectionDelayMeter((delayMs) => this.#lock.addDelay(delayMs, performance.now()));
+  readonly #compositor: OverlayCompositor;
+  readonly #videoRate = new RateMeter();
+  readonly #analysisRate = new RateMeter();
+  #overlay: OverlayOptions;
+  #mode: PlayerMode;
+  #detectionBytes = 0;
+  #detectionMessages = 0;
+  #malformed = 0;
+  #width = 0;
+  #height = 0;
+  #livePathMs: number | null = null;
+  #picture: Picture | undefined;
+
+  constructor(options: FrameExactOverlayOptions) {
+    this.#options = options;
+    this.#mode = options.mode;
+    this.#overlay = { ...defaultOverlayOptions, ...options.overlay };
+    this.latency = new LatencyMeter(options);
+    this.#compositor = new OverlayCompositor({
+      canvas: options.canvas,
+      buffer: this.#buffer,
+      counters: this.counters,
+      overlay: this.#overlay,
+      onDrawn: (record, message, repaint) => this.#onDrawn(record, message, repaint),
+    });
+    this.#compositor.setPredictions(this.#mode === 'live');
+    this.frames = new FrameSource({
+      container: options.container,
+      onPicture: (picture) => this.#onPicture(picture),
+      onReceived: (rtpTimestamp, receivedAtMs) => this.#delays.onFrame(rtpTimestamp, receivedAtMs),
+      onMissed: (count) => (this.counters.missedCallbacks += count),
+      onUntimed: () => options.onUntimed(),
+    });
+  }
+
+  get mode(): PlayerMode {
+    return this.#mode;
+  }
+
+  get video(): HTMLVideoElement {
+    return this.frames.video;
+  }
+
+  /**
+   * jitterBufferTarget that the receivers should have, ms. 0 until the first picture is there: who joins sees something
+   * at once, and the video then falls back to wait for its detections. A picture without a timestamp waits for nothing.
+   */
+  get targetMs(): number {
+    return this.#picture?.rtpTimestamp === undefined ? 0 : this.#lock.targetMs;
+  }
+
+  /** Another Publication, or none: its timestamps and what was measured mean nothing any more. The picture stays. */
+  begin(publicationId: string | undefined): void {
+    this.frames.setTracks([]);
+    this.#picture = undefined;
+    this.#buffer.reset(publicationId);
+    this.#compositor.clearDescriptions();
+    this.#delays.clear();
+    this.#lock.reset();
+    this.latency.clear();
+    this.#videoRate.clear();
+    this.#analysisRate.clear();
+  }
+
+  addDescription(description: ModelDescription): void {
+    this.#compositor.addDescription(description);
+  }
+
+  onDetections(bytes: ArrayBuffer): void {
+    const arrivedAtMs = performance.now();
+    const message = decodeDetections(bytes);
+    if (!message) {
+      this.#malformed++;
+      return;
+    }
+    if (this.#buffer.add(message, arrivedAtMs) !== 'added') return;
+    this.#detectionMessages++;
+    this.#detectionBytes += bytes.byteLength;
+    this.#analysisRate.add(arrivedAtMs);
+    this.#delays.onMessage(message.rtp, arrivedAtMs);
+    this.latency.onMessage(message, unixNowMs());
+    this.#compositor.onDetections(message.rtp);
+  }
+
+  #onPicture(picture: Picture): void {
+    this.#videoRate.add(performance.now());
+    this.#width = picture.width;
+    this.#height = picture.height;
+    this.#picture = picture;
+    this.#compositor.onPicture(picture);
+  }
+
+  #onDrawn(record: DrawnRecord, message: DetectionMessage | undefined, repaint: boolean): void {
+    if (!repaint) this.#measure(record, message);
+    this.#options.onDrawn(record);
+  }
+
+  #measure(record: DrawnRecord, message: DetectionMessage | undefined): void {
+    if (!this.#picture) return;
+    const { receivedAtMs, presentedAtMs } = this.#picture;
+    const drawnAtMs = record.drawnAtMs - performance.timeOrigin;
+    if (!record.redraw) this.latency.onPresented(receivedAtMs, presentedAtMs, drawnAtMs);
+    if (!message) return;
+    if (record.kind === 'exact') return this.latency.onExact(message, record.drawnAtMs);
+    const { kind, rtpTimestamp } = record;
+    const age =
+      kind === 'extrapolated' && rtpTimestamp !== null ? rtpTicksBetween(rtpTimestamp, message.rtp) : undefined;
+    this.latency.onOther(receivedAtMs, drawnAtMs, age === undefined ? undefined : ticksToMs(age));
+  }
+
+  setMode(mode: PlayerMode): void {
+    if (mode === this.#mode) return;
+    this.#mode = mode;
+    this.#compositor.setPredictions(mode === 'live');
+    this.latency.clearFrames();
+  }
+
+  setOptions(options: Partial<OverlayOptions>): void {
+    this.#overlay = { ...this.#overlay, ...options };
+    this.#compositor.setOverlay(this.#overlay);
+  }
+
+  /** Twice a second. */
+  updateTarget(analysis: AnalysisView): void {
+    const nowMs = performance.now();
+    this.#buffer.forgetIfSilent(nowMs);
+    const fps = this.#analysisRate.rate(nowMs) || analysis.analysisFps || 10;
+    const { decode = 20, queue = 10, inference = 60, publish = 5 } = analysis.stageMs ?? {};
+    this.#lock.update({
+      nowMs,
+      mode: this.#mode,
+      analysisRunning: analysis.state === 'running',
+      analysisIntervalMs: Math.min(1000, 1000 / fps),
+      expectedDelayMs: decode + queue + inference + publish + 30,
+    });
+    if (this.#mode === 'live' && this.targetMs === 0) this.#livePathMs = this.latency.receiveToDrawnMs;
+  }
+
+  /** What Lock adds: the path from received to drawn now, less the one measured in Live, else decode and one refresh. */
+  #lockPriceMs(decodeMs: number): number | null {
+    const pathMs = this.latency.receiveToDrawnMs;
+    if (pathMs === null) return null;
+    return this.#mode === 'live' ? 0 : Math.max(0, pathMs - (this.#livePathMs ?? decodeMs + refreshMs));
+  }
+
+  stats(decodeMs: number) {
+    const nowMs = performance.now();
+    const { received, foreign, duplicate, late } = this.#buffer.counts;
+    const bytesPerFrame = this.#detectionMessages > 0 ? this.#detectionBytes / this.#detectionMessages : 0;
+    return {
+      ...this.counters.totals,
+      overlayErrorTicks: this.counters.errorTicks,
+      captureToOverlayMs: this.latency.captureToOverlayMs,
+      analysisFps: this.#analysisRate.rate(nowMs),
+      videoFps: this.#videoRate.rate(nowMs),
+      dataChannelBytesPerFrame: bytesPerFrame,
+      jitterBufferTargetMs: this.targetMs,
+      mode: this.#mode,
+      latencyBudget: this.latency.budget,
+      lockPriceMs: this.#lockPriceMs(decodeMs),
+      predictionAgeMs: this.latency.predictionAgeMs,
+      detectionDelayMs: this.#lock.detectionDelayMs,
+      detections: { received, malformed: this.#malformed, foreign, duplicate, late, lost: this.#buffer.lost },
+      width: this.#width,
+      height: this.#height,
+    } satisfies Partial<PlayerStats>;
+  }
+
+  close(): void {
+    this.frames.close();
+    this.#compositor.close();
+  }
+}

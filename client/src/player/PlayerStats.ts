@@ -1,0 +1,94 @@
+import type { AnalysisView } from '@framelock/server/protocol';
+
+export type PlayerMode = 'lock' | 'live';
+export type PlayerState = 'connecting' | 'waiting' | 'playing' | 'reconnecting' | 'ended' | 'failed';
+
+export interface PlayerProblem {
+  /** A RefusalCode, or: 'autoplay', 'lost', 'noCodec'. */
+  code: string;
+  message: string;
+  /** The player gave up; otherwise it goes on by itself. */
+  fatal: boolean;
+}
+
+/** Medians over the last seconds, ms; null = not known (yet). */
+export interface LatencyBudget {
+  /** Encode and packet send delay, from the publisher's own report. */
+  captureToSend: number | null;
+  /** Estimated: half the publisher's round trip to the sfu. */
+  uplink: number | null;
+  /** On the inference node: last packet received to decoded. */
+  decode: number | null;
+  /** Decoded to model start. */
+  queue: number | null;
+  /** The model's run. */
+  inference: number | null;
+  /** Model end to sent. */
+  publish: number | null;
+  /** Sent by inference to arrived here, across the measured clock offsets. */
+  dataChannel: number | null;
+  /** This viewer: last packet received to given for presentation (jitter buffer and decoder). */
+  jitterBuffer: number | null;
+  /** Given for presentation to drawn on the canvas. */
+  display: number | null;
+}
+
+/**
+ * The public contract's `window.framelock.stats()` and more. `framesPresented = exact + interpolated + extrapolated +
+ * unanalysed`: distinct pictures drawn, each counted once as the best it reached while shown.
+ */
+export interface PlayerStats {
+  framesPresented: number;
+  exact: number;
+  interpolated: number;
+  extrapolated: number;
+  unanalysed: number;
+  /** Pictures the browser presented without a callback (gaps of presentedFrames): never drawn, so never drawn wrongly. */
+  missedCallbacks: number;
+  /** Pictures composited with boxes drawn as exact whose timestamp or Publication differs; measured after each composite. */
+  wrongFrame: number;
+  /** |picture time - time the drawn boxes stand for| of pictures with boxes, 90 kHz ticks; see OverlayCounters. */
+  overlayErrorTicks: { p50: number; p99: number; max: number };
+  captureToOverlayMs: { p50: number | null; p95: number | null };
+  analysisFps: number;
+  videoFps: number;
+  dataChannelBytesPerFrame: number;
+  jitterBufferTargetMs: number;
+  mode: PlayerMode;
+
+  latencyBudget: LatencyBudget;
+  analysis: AnalysisView;
+  viewers: number;
+  codec: string;
+  width: number;
+  height: number;
+  transport: 'webrtc' | 'hls';
+  /** What Lock adds to receive-to-display, ms: the median now less the one without Lock; null until known. */
+  lockPriceMs: number | null;
+  /** Spatial layer received now; null = the video has one only. */
+  layer: number | null;
+  /** Spatial layers that the publisher sends; 1 = nothing to choose from. */
+  layers: number;
+  state: PlayerState;
+  /** Median age of the detections under predicted boxes, ms. */
+  predictionAgeMs: number | null;
+  detections: {
+    received: number;
+    /** Not a message, of another Publication, or twice. */
+    malformed: number;
+    foreign: number;
+    duplicate: number;
+    /** Of `received`: older than everything the full buffer holds. */
+    late: number;
+    /** Gaps in `seq`: analysed frames whose message never came. */
+    lost: number;
+  };
+  bitrateBps: number;
+  packetsLost: number;
+  framesDropped: number;
+  reconnections: number;
+  /** Player.create to the first picture on the canvas; null before it. */
+  joinMs: number | null;
+  /** 99th percentile of what detections take longer to arrive than their picture; null before the first. */
+  detectionDelayMs: number | null;
+}

@@ -1,0 +1,162 @@
+/** One presented picture. The object is reused; `image` belongs to whoever got it, who closes it when it is a VideoFrame. */
+export interface Picture {
+  image: VideoFrame | HTMLVideoElement;
+  /** u32; of these very pixels when `own`, else of the callback, which can be a frame off. undefined = nobody told. */
+  rtpTimestamp: number | undefined;
+  own: boolean;
+  width: number;
+  height: number;
+  mediaTimeMs: number;
+  /** performance.now() scale: last packet received, given for presentation. NaN where the browser does not tell. */
+  receivedAtMs: number;
+  presentedAtMs: number;
+}
+
+export interface FrameSourceOptions {
+  /** The invisible <video> goes in here. */
+  container: HTMLElement;
+  /** One picture that is not the one before. */
+  onPicture(picture: Picture): void;
+  /** Last packet of the callback's own picture received: timestamp u32, performance.now() scale. */
+  onReceived(rtpTimestamp: number, receivedAtMs: number): void;
+  onMissed(count: number): void;
+  /** Once: this browser shows pictures and tells of none which it is. */
+  onUntimed(): void;
+}
+
+/** The first pictures of a track can come without a timestamp where later ones have theirs. */
+const untimedBeforeTold = 30;
+
+/** VideoFrame.metadata() of the WebCodecs VideoFrame metadata registry; Chromium 145 tells rtpTimestamp there. */
+interface FrameWithMetadata {
+  metadata?(): { rtpTimestamp?: number };
+}
+
+/**
+ * Presented pictures of a MediaStreamTrack, one by one, by requestVideoFrameCallback (WICG video-rvfc), each with the
+ * RTP timestamp of its own pixels. The <video> stays in the document, one pixel large: out of it, or with display: none,
+ * browsers stop presenting. A callback that comes too late makes a skipped picture, never a wrong one.
+ */
+export class FrameSource {
+  readonly video: HTMLVideoElement;
+  readonly #options: FrameSourceOptions;
+  readonly #picture: Picture;
+  #presentedFrames: number | undefined;
+  #lastRtp: number | undefined;
+  /** Pictures shown before the first that had a timestamp; undefined once there was one. */
+  #untimed: number | undefined = 0;
+  #callback: number | undefined;
+  #closed = false;
+
+  static readonly supported = (): boolean =>
+    typeof HTMLVideoElement !== 'undefined' && 'requestVideoFrameCallback' in HTMLVideoElement.prototype;
+
+  constructor(options: FrameSourceOptions) {
+    this.#options = options;
+    const video = document.createElement('video');
+    video.muted = true;
+    video.autoplay = true;
+    video.playsInline = true;
+    video.disablePictureInPicture = true;
+    video.tabIndex = -1;
+    video.setAttribute('aria-hidden', 'true');
+    video.style.cssText =
+      'position:absolute;left:0;top:0;width:1px;height:1px;opacity:0;pointer-events:none;contain:strict';
+    options.container.append(video);
+    this.video = video;
+    this.#picture = {
+      ...{ image: video, rtpTimestamp: 0, own: false, width: 0, height: 0 },
+      ...{ mediaTimeMs: 0, receivedAtMs: NaN, presentedAtMs: NaN },
+    };
+    document.addEventListener('visibilitychange', this.#onVisibility);
+    this.#request();
+  }
+
+  /** Plays these tracks; the ones before are let go. */
+  setTracks(tracks: readonly MediaStreamTrack[]): void {
+    this.#presentedFrames = undefined;
+    this.#lastRtp = undefined;
+    this.video.srcObject = tracks.length > 0 ? new MediaStream([...tracks]) : null;
+    if (tracks.length > 0) void this.video.play().catch(() => undefined);
+  }
+
+  /** Adds a track beside the ones that play, without a new load. */
+  addTrack(track: MediaStreamTrack): void {
+    const stream = this.video.srcObject;
+    if (stream instanceof MediaStream) stream.addTrack(track);
+    else this.setTracks([track]);
+  }
+
+  /** In a hidden tab nothing is presented: what was not shown there was not missed. */
+  readonly #onVisibility = (): void => {
+    this.#presentedFrames = undefined;
+  };
+
+  #request(): void {
+    if (this.#closed || !FrameSource.supported()) return;
+    this.#callback = this.video.requestVideoFrameCallback((_now, metadata) => {
+      // First of all the next one, so that no fault below ends the loop.
+      this.#request();
+      this.#onFrame(metadata);
+    });
+  }
+
+  #onFrame(metadata: VideoFrameCallbackMetadata): void {
+    const { presentedFrames, rtpTimestamp: toldRtp, receiveTime = NaN } = metadata;
+    if (this.#presentedFrames !== undefined && presentedFrames > this.#presentedFrames + 1) {
+      this.#options.onMissed(presentedFrames - this.#presentedFrames - 1);
+    }
+    this.#presentedFrames = presentedFrames;
+    if (toldRtp !== undefined) this.#options.onReceived(toldRtp, receiveTime);
+    const frame = takeFrame(this.video);
+    const ownRtp = frame && (frame as FrameWithMetadata).metadata?.().rtpTimestamp;
+    const rtpTimestamp = ownRtp ?? toldRtp;
+    if (!this.#isNew(rtpTimestamp)) {
+      frame?.close();
+      return;
+    }
+    const picture = this.#picture;
+    picture.image = frame ?? this.video;
+    picture.rtpTimestamp = rtpTimestamp === undefined ? undefined : rtpTimestamp >>> 0;
+    picture.own = ownRtp !== undefined;
+    picture.width = frame?.displayWidth ?? metadata.width;
+    picture.height = frame?.displayHeight ?? metadata.height;
+    picture.mediaTimeMs = metadata.mediaTime * 1000;
+    picture.receivedAtMs = receiveTime;
+    picture.presentedAtMs = metadata.presentationTime;
+    this.#options.onPicture(picture);
+  }
+
+  #isNew(rtpTimestamp: number | undefined): boolean {
+    if (rtpTimestamp === undefined) {
+      // Where others are timed this is no picture of the Stream: browsers paint one when a track ends.
+      if (this.#untimed === undefined) return false;
+      if (++this.#untimed === untimedBeforeTold) this.#options.onUntimed();
+      return true;
+    }
+    this.#untimed = undefined;
+    // The pixels can be a picture ahead of the callback; the next callback then brings the same ones again.
+    if (rtpTimestamp === this.#lastRtp) return false;
+    this.#lastRtp = rtpTimestamp;
+    return true;
+  }
+
+  close(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    document.removeEventListener('visibilitychange', this.#onVisibility);
+    if (this.#callback !== undefined) this.video.cancelVideoFrameCallback(this.#callback);
+    this.video.srcObject = null;
+    this.video.remove();
+  }
+}
+
+/** The pixels shown now; undefined where the browser has no WebCodecs, or nothing to show. */
+function takeFrame(video: HTMLVideoElement): VideoFrame | undefined {
+  if (typeof VideoFrame === 'undefined') return undefined;
+  try {
+    return new VideoFrame(video);
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,200 @@
+import { rtpTicksBetween, type DetectionMessage, type ModelDescription } from '@framelock/server/protocol';
+import { unixNowMs } from '../../signaling/ClockOffset.ts';
+import type { OverlayCounters } from '../stats/OverlayCounters.ts';
+import { CanvasSurface } from './CanvasSurface.ts';
+import { chooseBoxes, exactChoice, type BoxChoice } from './chooseBoxes.ts';
+import type { DetectionBuffer } from './DetectionBuffer.ts';
+import { drawDetections } from './drawDetections.ts';
+import type { DrawnBox, DrawnRecord } from './DrawnRecord.ts';
+import type { Picture } from './FrameSource.ts';
+import { letterbox } from './letterbox.ts';
+import type { OverlayOptions } from './OverlayOptions.ts';
+import { colorOfLabel } from './overlayPalette.ts';
+
+export interface OverlayCompositorOptions {
+  canvas: HTMLCanvasElement;
+  buffer: DetectionBuffer;
+  counters: OverlayCounters;
+  overlay: OverlayOptions;
+  /**
+   * Synchronously after each composite. `message`: what exact boxes came from, or the newest of what others came from.
+   * `repaint`: nothing new, the canvas or its options changed.
+   */
+  onDrawn(record: DrawnRecord, message: DetectionMessage | undefined, repaint: boolean): void;
+}
+
+/** Model revisions whose labels are kept: messages of the one before still arrive after a change. */
+const keptDescriptions = 8;
+const nothingChosen: BoxChoice = { kind: 'unanalysed', boxes: [], boxesRtp: null, message: undefined };
+
+/**
+ * Puts a picture and its boxes on one canvas in one synchronous go, so that no box is ever seen over another picture.
+ * Keeps the picture on the canvas (one VideoFrame) and draws it again, with its own boxes, when the canvas changes size,
+ * the overlay's options change, or its detections come while it is still shown.
+ */
+export class OverlayCompositor {
+  readonly #options: OverlayCompositorOptions;
+  readonly #surface: CanvasSurface;
+  readonly #descriptions = new Map<number, ModelDescription>();
+  readonly #record: DrawnRecord;
+  #overlay: OverlayOptions;
+  #hidden: ReadonlySet<string>;
+  #image: VideoFrame | HTMLVideoElement | undefined;
+  #own = false;
+  #choice: BoxChoice = nothingChosen;
+  /** Of the shown boxes. */
+  #description: ModelDescription | undefined;
+  #predictions = false;
+
+  constructor(options: OverlayCompositorOptions) {
+    this.#options = options;
+    this.#overlay = options.overlay;
+    this.#hidden = new Set(options.overlay.hiddenLabels);
+    this.#surface = new CanvasSurface(options.canvas, () => this.redraw());
+    this.#record = {
+      ...{
+        publicationId: '',
+        rtpTimestamp: null,
+        kind: 'unanalysed',
+        boxesRtpTimestamp: null,
+        basedOnRtpTimestamp: null,
+      },
+      ...{ boxes: [], pictureRect: { x: 0, y: 0, width: 0, height: 0 }, pictureWidth: 0, pictureHeight: 0 },
+      ...{ mediaTimeMs: 0, drawnAtMs: 0, redraw: false },
+    };
+  }
+
+  /** Live predicts, Lock waits. */
+  setPredictions(predictions: boolean): void {
+    this.#predictions = predictions;
+  }
+
+  setOverlay(overlay: OverlayOptions): void {
+    this.#overlay = overlay;
+    this.#hidden = new Set(overlay.hiddenLabels);
+    this.redraw();
+  }
+
+  addDescription(description: ModelDescription): void {
+    this.#descriptions.set(description.revision, description);
+    const oldest = this.#descriptions.keys().next().value;
+    if (this.#descriptions.size > keptDescriptions && oldest !== undefined) this.#descriptions.delete(oldest);
+    this.redraw();
+  }
+
+  clearDescriptions(): void {
+    this.#descriptions.clear();
+  }
+
+  /** Takes the picture over: it is closed when the next one replaces it. */
+  onPicture(picture: Picture): void {
+    if (this.#image !== picture.image) this.#closeImage();
+    const { buffer, counters } = this.#options;
+    const record = this.#record;
+    this.#image = picture.image;
+    this.#own = picture.own;
+    record.publicationId = buffer.publicationId ?? '';
+    record.rtpTimestamp = picture.rtpTimestamp ?? null;
+    record.pictureWidth = picture.width;
+    record.pictureHeight = picture.height;
+    record.mediaTimeMs = picture.mediaTimeMs;
+    this.#choice = this.#chooseFor(picture);
+    record.redraw = false;
+    this.#composite();
+    counters.add(this.#outcome());
+    this.#emit(false);
+  }
+
+  #chooseFor({ rtpTimestamp, own }: Picture): BoxChoice {
+    if (rtpTimestamp === undefined) return nothingChosen;
+    const predictions = this.#predictions && this.#overlay.predictions;
+    return chooseBoxes(this.#options.buffer, rtpTimestamp, { predictions, own });
+  }
+
+  /** Newly buffered detections: when they are the shown picture's own, it is drawn again with them at once. */
+  onDetections(rtpTimestamp: number): void {
+    const record = this.#record;
+    if (!this.#image || rtpTimestamp !== record.rtpTimestamp || this.#choice.kind === 'exact' || !this.#own) return;
+    const { buffer, counters } = this.#options;
+    const exact = buffer.exact(rtpTimestamp);
+    if (!exact || buffer.publicationId !== record.publicationId) return;
+    this.#choice = exactChoice(exact, true);
+    record.redraw = true;
+    this.#composite();
+    counters.improve(this.#outcome());
+    this.#emit(false);
+  }
+
+  /** The same picture with the boxes it had; without them when its pixels may be newer ones by now: a live <video>. */
+  redraw(): void {
+    if (!this.#image) return;
+    if (!this.#own) this.#choice = nothingChosen;
+    this.#record.redraw = true;
+    this.#composite();
+    this.#emit(true);
+  }
+
+  #composite(): void {
+    const { context, canvas, pixelRatio } = this.#surface;
+    const record = this.#record;
+    const rect = letterbox(canvas.width, canvas.height, record.pictureWidth, record.pictureHeight);
+    if (rect.width < canvas.width || rect.height < canvas.height) {
+      context.fillStyle = '#000';
+      context.fillRect(0, 0, canvas.width, canvas.height);
+    }
+    context.drawImage(this.#image!, rect.x, rect.y, rect.width, rect.height);
+    const boxes = this.#drawnBoxes();
+    drawDetections(context, rect, boxes, this.#overlay, pixelRatio);
+    record.kind = this.#choice.kind;
+    record.boxes = boxes;
+    record.boxesRtpTimestamp = this.#choice.boxesRtp;
+    record.basedOnRtpTimestamp = this.#choice.message?.rtp ?? null;
+    record.pictureRect = rect;
+    record.drawnAtMs = unixNowMs();
+  }
+
+  #drawnBoxes(): DrawnBox[] {
+    const { boxes, message, kind } = this.#choice;
+    if (!message) return [];
+    // Revisions begin at 1 in each Publication: the last picture of one that is over keeps its own labels.
+    if (message.pub === this.#options.buffer.publicationId) {
+      this.#description = this.#descriptions.get(message.model);
+    }
+    const description = this.#description;
+    const drawn: DrawnBox[] = [];
+    for (const box of boxes) {
+      const label = description?.labels[box.labelIndex] ?? `class ${box.labelIndex}`;
+      if (box.score < this.#overlay.minScore || this.#hidden.has(label)) continue;
+      drawn.push({ ...box, label, color: colorOfLabel(label), predicted: kind === 'extrapolated' });
+    }
+    return drawn;
+  }
+
+  /** Measured from what is on the canvas: the drawn pixels' own timestamp against the drawn boxes' message. */
+  #outcome() {
+    const { kind, boxesRtp, message } = this.#choice;
+    const record = this.#record;
+    const pixelsRtp = timestampOfPixels(this.#image) ?? record.rtpTimestamp;
+    const errorTicks = boxesRtp === null || pixelsRtp === null ? null : Math.abs(rtpTicksBetween(pixelsRtp, boxesRtp));
+    const wrongFrame = kind === 'exact' && (errorTicks !== 0 || message?.pub !== record.publicationId);
+    return { kind, errorTicks, wrongFrame };
+  }
+
+  #emit(repaint: boolean): void {
+    this.#options.onDrawn(this.#record, this.#choice.message, repaint);
+  }
+
+  #closeImage(): void {
+    if (typeof VideoFrame !== 'undefined' && this.#image instanceof VideoFrame) this.#image.close();
+    this.#image = undefined;
+  }
+
+  close(): void {
+    this.#surface.close();
+    this.#closeImage();
+  }
+}
+
+function timestampOfPixels(image: VideoFrame | HTMLVideoElement | undefined): number | undefined {
+  return (image as { metadata?(): { rtpTimestamp?: number } } | undefined)?.metadata?.().rtpTimestamp;
+}

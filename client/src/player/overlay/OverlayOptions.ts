@@ -1,0 +1,30 @@
+/** What the overlay shows; everything here can change while playing. */
+export interface OverlayOptions {
+  boxes: boolean;
+  /** The chip at each box, with the label's words; score and ObjectTrack id go into it. */
+  labels: boolean;
+  scores: boolean;
+  trackIds: boolean;
+  /** Detections below this score are not drawn, 0..1. */
+  minScore: number;
+  /** Labels not to draw. */
+  hiddenLabels: readonly string[];
+  /** Live mode: draw predicted boxes (dashed, faded) on pictures without their own detections. */
+  predictions: boolean;
+  /** Line width of a box, CSS pixels. */
+  lineWidthPx: number;
+  /** Font size of a label, CSS pixels. */
+  fontSizePx: number;
+}
+
+export const defaultOverlayOptions: Readonly<OverlayOptions> = {
+  boxes: true,
+  labels: true,
+  scores: true,
+  trackIds: false,
+  minScore: 0,
+  hiddenLabels: [],
+  predictions: true,
+  lineWidthPx: 2,
+  fontSizePx: 13,
+};

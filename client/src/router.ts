@@ -1,0 +1,20 @@
+import { createRouter, createWebHistory, type Router } from 'vue-router';
+import StreamsPage from './pages/StreamsPage.vue';
+
+/** To be made after the token left the address bar: the history keeps the address that it finds here. */
+export function createPages(): Router {
+  return createRouter({
+    history: createWebHistory(),
+    routes: [
+      { path: '/', name: 'streams', component: StreamsPage },
+      // Apart, since these bring mediasoup-client along.
+      { path: '/publish/:id', name: 'publish', component: () => import('./pages/PublishPage.vue'), props: true },
+      { path: '/watch/:id', name: 'watch', component: () => import('./pages/WatchPage.vue'), props: true },
+      { path: '/models', name: 'models', component: () => import('./pages/ModelsPage.vue') },
+      { path: '/markers', name: 'markers', component: () => import('./pages/MarkersPage.vue') },
+      { path: '/system', name: 'system', component: () => import('./pages/SystemPage.vue') },
+      { path: '/:rest(.*)*', name: 'lost', component: () => import('./pages/NotFoundPage.vue') },
+    ],
+    scrollBehavior: (_to, _from, saved) => saved ?? { top: 0 },
+  });
+}

@@ -1,0 +1,325 @@
+import {
+  Refusal,
+  type AnalysisView,
+  type EventHandlers,
+  type ModelDescription,
+  type Opaque,
+  type PublicationView,
+  type PublisherReport,
+  type SignalingContract,
+} from '@framelock/server/protocol';
+import type { Device } from 'mediasoup-client';
+import type { Consumer, ConsumerOptions, DataConsumer, Transport, TransportOptions } from 'mediasoup-client/types';
+import { SignalingClient, type JoinResult } from '../signaling/SignalingClient.ts';
+import { createDevice } from './createDevice.ts';
+import type { Link, LinkEnd } from './Reconnector.ts';
+import { watchTransport } from './watchTransport.ts';
+
+/** Facts for the link's owner. Everything about media names the Publication, so that late answers can be told apart. */
+export interface ViewerLinkCallbacks {
+  /** Before everything else. */
+  onJoined?(joined: JoinResult): void;
+  /** First on join, then on every change; null = the Stream is idle. */
+  onPublication(publication: PublicationView | null, reason?: string): void;
+  onVideo(consumer: Consumer, publicationId: string, type: string): void;
+  onAudio(consumer: Consumer, publicationId: string): void;
+  /** One binary message of the detections data channel. */
+  onDetections(bytes: ArrayBuffer, publicationId: string): void;
+  onAnalysis?(analysis: AnalysisView): void;
+  onModelDescription?(description: ModelDescription): void;
+  onPublisherReport?(report: PublisherReport): void;
+  onViewers?(count: number): void;
+  onLayers?(spatialLayer: number | null): void;
+  /** Something of the media could not be had; the rest goes on. */
+  onProblem?(code: string, message: string): void;
+}
+
+export interface ViewerLinkOptions extends ViewerLinkCallbacks {
+  streamId: string;
+  token?: string;
+  signalingUrl: string;
+  /** undefined = highest. */
+  spatialLayer?: number | undefined;
+}
+
+/** Above what any Stream has; the sfu takes the highest there is. */
+const highestLayer = 7;
+
+/** One viewer's connected path: signalling, and for each Publication Consumers and the detections channel. */
+export class ViewerLink implements Link {
+  signaling!: SignalingClient;
+  readonly ended: Promise<LinkEnd>;
+  readonly #options: ViewerLinkOptions;
+  /** Events that came before the answer to `join` was taken in; it comes within seconds or the link is none. */
+  #early: (() => void)[] | undefined = [];
+  #end!: (end: LinkEnd) => void;
+  #device: Device | undefined;
+  #transport: Promise<Transport> | undefined;
+  #stopWatching: (() => void) | undefined;
+  #publication: PublicationView | null = null;
+  readonly #consumers = new Map<string, Consumer>();
+  /** Producers asked for, so that two events in a row do not ask twice. */
+  readonly #consuming = new Set<string>();
+  /** Consumers that ended before we had them: the event can overtake what follows the answer. */
+  readonly #endedEarly = new Set<string>();
+  #dataConsumer: DataConsumer | undefined;
+  #dataPublicationId: string | undefined;
+  #spatialLayer: number | undefined;
+  #closed = false;
+
+  static async create(options: ViewerLinkOptions): Promise<ViewerLink> {
+    const link = new ViewerLink(options);
+    const { signalingUrl: url, streamId, token } = options;
+    link.signaling = await SignalingClient.create({
+      url,
+      streamId,
+      role: 'watch',
+      ...(token ? { token } : {}),
+      on: link.#eventHandlers(),
+    });
+    try {
+      await link.#begin();
+      if (link.#closed) throw new Refusal('unavailable', 'the connection was lost while joining');
+      return link;
+    } catch (error) {
+      link.close('joining failed');
+      throw error;
+    }
+  }
+
+  private constructor(options: ViewerLinkOptions) {
+    this.#options = options;
+    this.#spatialLayer = options.spatialLayer;
+    this.ended = new Promise((resolve) => (this.#end = resolve));
+  }
+
+  get closed(): boolean {
+    return this.#closed;
+  }
+
+  get transport(): Promise<Transport> | undefined {
+    return this.#transport;
+  }
+
+  async #begin(): Promise<void> {
+    const { signaling } = this;
+    signaling.on('closed', ({ reason, code }) => this.close(reason, code));
+    const { routerRtpCapabilities, publication, analysis, modelDescription, viewers } = signaling.joined;
+    this.#options.onJoined?.(signaling.joined);
+    // Before anything is awaited: events from here on change it. Consuming begins when the device is loaded.
+    this.#setPublication(publication);
+    this.#options.onViewers?.(viewers);
+    this.#options.onAnalysis?.(analysis);
+    if (modelDescription) this.#options.onModelDescription?.(modelDescription);
+    const early = this.#early ?? [];
+    this.#early = undefined;
+    for (const apply of early) apply();
+    this.#device = await createDevice(routerRtpCapabilities);
+    if (this.#publication && !this.#closed) this.#consumeAll(this.#publication);
+  }
+
+  #eventHandlers(): EventHandlers<SignalingContract> {
+    const options = this.#options;
+    return {
+      publicationStarted: this.#inOrder(({ publication }) => this.#setPublication(publication)),
+      publicationChanged: this.#inOrder(({ publication }) => this.#setPublication(publication)),
+      publicationEnded: this.#inOrder(({ publicationId, reason }) => {
+        if (this.#publication?.id === publicationId) this.#setPublication(null, reason);
+      }),
+      // Revisions and states of another Publication mean nothing here.
+      analysis: this.#inOrder(({ publicationId, analysis }) => {
+        if (this.#isCurrent(publicationId)) options.onAnalysis?.(analysis);
+      }),
+      modelDescription: this.#inOrder(({ publicationId, description }) => {
+        if (this.#isCurrent(publicationId)) options.onModelDescription?.(description);
+      }),
+      publisherReport: this.#inOrder((report) => options.onPublisherReport?.(report)),
+      viewers: this.#inOrder(({ count }) => options.onViewers?.(count)),
+      consumerLayers: ({ spatialLayer }) => options.onLayers?.(spatialLayer),
+      consumerClosed: ({ consumerId }) => this.#onConsumerClosed(consumerId),
+      transportClosed: ({ reason }) => this.close(reason),
+    };
+  }
+
+  /** What `join` answered is older than the events that come with it, so they wait for it. */
+  #inOrder<T>(handle: (data: T) => void): (data: T) => void {
+    return (data) => {
+      if (this.#early) this.#early.push(() => handle(data));
+      else handle(data);
+    };
+  }
+
+  #onConsumerClosed(consumerId: string): void {
+    if (this.#consumers.has(consumerId)) this.#dropConsumer(consumerId);
+    else if (this.#consuming.size > this.#consumers.size) this.#endedEarly.add(consumerId);
+  }
+
+  #setPublication(publication: PublicationView | null, reason?: string): void {
+    if (this.#closed) return;
+    const before = this.#publication;
+    this.#publication = publication;
+    if (before && before.id !== publication?.id) this.#dropMedia();
+    this.#options.onPublication(publication, reason);
+    if (publication) this.#consumeAll(publication);
+  }
+
+  #consumeAll(publication: PublicationView): void {
+    if (!this.#device) return; // #begin comes back to it
+    const wanted = new Set(publication.producers.map(({ id }) => id));
+    for (const consumer of this.#consumers.values()) {
+      if (!wanted.has(consumer.producerId)) this.#dropConsumer(consumer.id);
+    }
+    for (const { id } of publication.producers) void this.#consume(id, publication.id);
+    void this.#consumeDetections(publication.id);
+  }
+
+  #isCurrent(publicationId: string): boolean {
+    return !this.#closed && this.#publication?.id === publicationId;
+  }
+
+  #isWanted(producerId: string, publicationId: string): boolean {
+    return this.#isCurrent(publicationId) && this.#publication!.producers.some(({ id }) => id === producerId);
+  }
+
+  async #consume(producerId: string, publicationId: string): Promise<void> {
+    if (this.#consuming.has(producerId)) return;
+    this.#consuming.add(producerId);
+    try {
+      const transport = await this.#recvTransport();
+      const { consumer: options, type } = await this.signaling.request('consume', {
+        transportId: transport.id,
+        producerId,
+        rtpCapabilities: this.#device!.recvRtpCapabilities as unknown as Opaque,
+      });
+      if (!this.#isWanted(producerId, publicationId)) return void this.#consuming.delete(producerId);
+      const consumer = await transport.consume(options as unknown as ConsumerOptions);
+      const ended = this.#endedEarly.delete(consumer.id);
+      if (ended || !this.#isWanted(producerId, publicationId)) {
+        this.#consuming.delete(producerId);
+        return consumer.close();
+      }
+      this.#consumers.set(consumer.id, consumer);
+      if (consumer.kind === 'video') {
+        this.#options.onVideo(consumer, publicationId, type);
+        if (type !== 'simple') await this.#applyLayer(consumer.id);
+      } else this.#options.onAudio(consumer, publicationId);
+      await this.signaling.request('resumeConsumer', { consumerId: consumer.id });
+    } catch (error) {
+      this.#onMediaError(error, publicationId, () => this.#consuming.delete(producerId));
+    }
+  }
+
+  async #consumeDetections(publicationId: string): Promise<void> {
+    if (this.#dataPublicationId === publicationId) return;
+    this.#dataPublicationId = publicationId;
+    try {
+      const transport = await this.#recvTransport();
+      const { dataConsumer: options } = await this.signaling.request('consumeDetections', {
+        transportId: transport.id,
+      });
+      if (!this.#isCurrent(publicationId)) return;
+      const dataConsumer = await transport.consumeData(options as never);
+      if (!this.#isCurrent(publicationId)) return dataConsumer.close();
+      dataConsumer.binaryType = 'arraybuffer';
+      dataConsumer.on('message', (data: unknown) => {
+        if (data instanceof ArrayBuffer) this.#options.onDetections(data, publicationId);
+      });
+      this.#dataConsumer = dataConsumer;
+    } catch (error) {
+      this.#onMediaError(error, publicationId, () => (this.#dataPublicationId = undefined));
+    }
+  }
+
+  /** A Producer that is gone meanwhile is told by an event; anything else is worth a whole new link. */
+  #onMediaError(error: unknown, publicationId: string, forget: () => void): void {
+    if (!this.#isCurrent(publicationId)) return;
+    forget();
+    const code = error instanceof Refusal ? error.code : 'internal';
+    const message = error instanceof Error ? error.message : String(error);
+    if (code === 'notFound' || code === 'gone') return;
+    this.#options.onProblem?.(code, message);
+    if (code !== 'unsupported') this.close(message);
+  }
+
+  #recvTransport(): Promise<Transport> {
+    if (!this.#transport) {
+      const coming = this.#createRecvTransport();
+      this.#transport = coming;
+      // Who asks next tries again.
+      coming.catch(() => {
+        if (this.#transport === coming) this.#transport = undefined;
+      });
+    }
+    return this.#transport;
+  }
+
+  async #createRecvTransport(): Promise<Transport> {
+    const { signaling } = this;
+    const { transport: options } = await signaling.request('createTransport', { direction: 'recv' });
+    const transport = this.#device!.createRecvTransport({
+      ...(options as unknown as TransportOptions),
+      iceServers: signaling.joined.iceServers,
+    });
+    if (this.#closed) transport.close();
+    transport.on('connect', ({ dtlsParameters }, done, fail) => {
+      signaling
+        .request('connectTransport', { transportId: transport.id, dtlsParameters: dtlsParameters as unknown as Opaque })
+        .then(done, fail);
+    });
+    this.#stopWatching = watchTransport(transport, signaling, (reason) => this.close(reason));
+    return transport;
+  }
+
+  /** Asks for a spatial layer of an SVC video; undefined = the highest. Kept for later Publications. */
+  setSpatialLayer(layer: number | undefined): void {
+    this.#spatialLayer = layer;
+    for (const consumer of this.#consumers.values()) {
+      if (consumer.kind === 'video') void this.#applyLayer(consumer.id).catch(() => undefined);
+    }
+  }
+
+  async #applyLayer(consumerId: string): Promise<void> {
+    await this.signaling.request('setPreferredLayers', {
+      consumerId,
+      spatialLayer: Math.min(highestLayer, Math.max(0, this.#spatialLayer ?? highestLayer)),
+      temporalLayer: highestLayer,
+    });
+  }
+
+  #dropConsumer(consumerId: string): void {
+    const consumer = this.#consumers.get(consumerId);
+    if (!consumer) return;
+    this.#consumers.delete(consumerId);
+    this.#consuming.delete(consumer.producerId);
+    consumer.close();
+  }
+
+  #dropMedia(): void {
+    for (const id of [...this.#consumers.keys()]) this.#dropConsumer(id);
+    this.#consuming.clear();
+    this.#endedEarly.clear();
+    this.#dataConsumer?.close();
+    this.#dataConsumer = undefined;
+    this.#dataPublicationId = undefined;
+  }
+
+  close(reason: string, code?: string): void {
+    if (this.#closed) return;
+    this.#dropMedia();
+    this.#closed = true;
+    this.#stopWatching?.();
+    void this.#transport?.then((transport) => transport.close()).catch(() => undefined);
+    this.signaling?.close(reason);
+    this.#end(code === undefined ? { reason } : { reason, code });
+  }
+
+  dump(): Record<string, unknown> {
+    return {
+      closed: this.#closed,
+      publicationId: this.#publication?.id,
+      consumers: [...this.#consumers.values()].map(({ id, producerId, kind }) => ({ id, producerId, kind })),
+      detections: this.#dataConsumer?.readyState,
+      signaling: this.signaling?.dump(),
+    };
+  }
+}

@@ -1,0 +1,51 @@
+import { sql } from 'drizzle-orm';
+import type { DatabaseConnection } from './connection.ts';
+import { PgliteConnection } from './PgliteConnection.ts';
+import { PostgresConnection } from './PostgresConnection.ts';
+import { NodeStore } from './stores/NodeStore.ts';
+import { PublicationStore } from './stores/PublicationStore.ts';
+import { StreamStore } from './stores/StreamStore.ts';
+
+export interface DatabaseOptions {
+  /** Nothing = PGlite in `dataDir`. */
+  databaseUrl?: string | undefined;
+  dataDir: string;
+  /** How long a Postgres that does not answer yet is waited for. */
+  connectWithinMs?: number;
+}
+
+/** The one open database of a server, migrated. Only `server` opens it; everything else asks the API. */
+export class Database {
+  readonly streams: StreamStore;
+  readonly publications: PublicationStore;
+  readonly nodes: NodeStore;
+  readonly #connection: DatabaseConnection;
+
+  private constructor(connection: DatabaseConnection) {
+    this.#connection = connection;
+    this.streams = new StreamStore(connection.drizzle);
+    this.publications = new PublicationStore(connection.drizzle);
+    this.nodes = new NodeStore(connection.drizzle);
+  }
+
+  /** @throws UnusableDatabase where the folder is in use, or the database does not answer or refuses us. */
+  static async create(options: DatabaseOptions): Promise<Database> {
+    const connection = options.databaseUrl
+      ? await PostgresConnection.create({ ...options, databaseUrl: options.databaseUrl })
+      : await PgliteConnection.create({ dataDir: options.dataDir });
+    return new Database(connection);
+  }
+
+  get engine(): 'pglite' | 'postgres' {
+    return this.#connection.engine;
+  }
+
+  /** Rejects when the database does not answer. */
+  async ping(): Promise<void> {
+    await this.#connection.drizzle.execute(sql`select 1`);
+  }
+
+  close(): Promise<void> {
+    return this.#connection.close();
+  }
+}

@@ -1,0 +1,121 @@
+import { mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { Worker } from 'node:worker_threads';
+import { drizzle } from 'drizzle-orm/pg-proxy';
+import { migrate } from 'drizzle-orm/pg-proxy/migrator';
+import { type DatabaseConnection, type Drizzle, migrationsFolder } from './connection.ts';
+import { DataDirLock } from './DataDirLock.ts';
+import * as schema from './schema.ts';
+import { UnusableDatabase } from './UnusableDatabase.ts';
+
+type Question =
+  | { kind: 'query'; sql: string; params: unknown[]; asArrays: boolean }
+  | { kind: 'migrate'; statements: string[] }
+  | { kind: 'close' };
+export type PgliteRequest = Question & { id: number };
+export type PgliteAnswer = { id: number; rows: unknown[] } | { id: number; error: string };
+
+/** Queries waiting for the thread; one more is an error, so that a stuck disk cannot eat the memory. */
+const maxWaiting = 2_000;
+
+interface Waiting {
+  resolve(rows: unknown[]): void;
+  reject(error: Error): void;
+}
+
+/** PGlite in a worker thread, behind the lock on DATA_DIR. */
+export class PgliteConnection implements DatabaseConnection {
+  readonly engine = 'pglite';
+  readonly drizzle: Drizzle;
+  readonly #worker: Worker;
+  readonly #lock: DataDirLock;
+  readonly #waiting = new Map<number, Waiting>();
+  #nextId = 1;
+  #broken: Error | undefined;
+  #closing: Promise<void> | undefined;
+
+  private constructor(worker: Worker, lock: DataDirLock) {
+    this.#worker = worker;
+    this.#lock = lock;
+    this.drizzle = drizzle(
+      async (sql, params, method) => ({
+        rows: await this.#ask({ kind: 'query', sql, params, asArrays: method !== 'execute' }),
+      }),
+      { schema },
+    ) as unknown as Drizzle;
+    worker.on('message', (answer: PgliteAnswer) => this.#receive(answer));
+    worker.on('error', (error) => this.#break(error as Error));
+    worker.on('exit', () => this.#break(new Error('the database thread has ended')));
+  }
+
+  static async create(options: { dataDir: string }): Promise<PgliteConnection> {
+    const lock = await lockFolder(options.dataDir);
+    try {
+      const worker = new Worker(new URL('./pgliteWorker.ts', import.meta.url), {
+        workerData: { dataDir: join(options.dataDir, 'pglite') },
+      });
+      const connection = new PgliteConnection(worker, lock);
+      await connection.#opened();
+      await migrate(
+        connection.drizzle as never,
+        async (statements) => void (await connection.#ask({ kind: 'migrate', statements })),
+        { migrationsFolder },
+      );
+      return connection;
+    } catch (error) {
+      await lock.close();
+      throw error;
+    }
+  }
+
+  #opened(): Promise<unknown> {
+    return new Promise((resolve, reject) => this.#waiting.set(0, { resolve, reject }));
+  }
+
+  #ask(question: Question): Promise<unknown[]> {
+    if (this.#broken) return Promise.reject(this.#broken);
+    if (this.#waiting.size >= maxWaiting) return Promise.reject(new Error('the database is too far behind'));
+    const id = this.#nextId++;
+    return new Promise((resolve, reject) => {
+      this.#waiting.set(id, { resolve, reject });
+      this.#worker.postMessage({ ...question, id } satisfies PgliteRequest);
+    });
+  }
+
+  #receive(answer: PgliteAnswer): void {
+    const waiting = this.#waiting.get(answer.id);
+    this.#waiting.delete(answer.id);
+    if ('error' in answer) waiting?.reject(new Error(answer.error));
+    else waiting?.resolve(answer.rows);
+  }
+
+  #break(error: Error): void {
+    this.#broken ??= error;
+    for (const waiting of this.#waiting.values()) waiting.reject(this.#broken);
+    this.#waiting.clear();
+  }
+
+  close(): Promise<void> {
+    this.#closing ??= (async () => {
+      await this.#ask({ kind: 'close' }).catch(() => undefined); // already broken: nothing left to close
+      await this.#worker.terminate();
+      await this.#lock.close();
+    })();
+    return this.#closing;
+  }
+}
+
+const folderFaults = new Set(['EACCES', 'EPERM', 'EROFS', 'ENOTDIR', 'EEXIST', 'ENOENT', 'ENOSPC', 'ENAMETOOLONG']);
+
+async function lockFolder(dataDir: string): Promise<DataDirLock> {
+  try {
+    await mkdir(dataDir, { recursive: true });
+    return await DataDirLock.create({ dataDir });
+  } catch (error) {
+    const { code = '', message } = error as NodeJS.ErrnoException;
+    if (!folderFaults.has(code)) throw error;
+    throw new UnusableDatabase(
+      `DATA_DIR ${dataDir} can't be written (${message}): give it to this user, or set another`,
+    );
+  }
+}

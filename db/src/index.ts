@@ -1,0 +1,6 @@
+export { Database, type DatabaseOptions } from './Database.ts';
+export { UnusableDatabase } from './UnusableDatabase.ts';
+export type { NodeRow, PublicationRow, StreamRow } from './schema.ts';
+export type { NodeStore } from './stores/NodeStore.ts';
+export type { PublicationStore } from './stores/PublicationStore.ts';
+export type { StreamStore } from './stores/StreamStore.ts';

@@ -1,0 +1,38 @@
+import { asc, eq } from 'drizzle-orm';
+import type { Drizzle } from '../connection.ts';
+import { type StreamRow, streams } from '../schema.ts';
+
+export class StreamStore {
+  readonly #drizzle: Drizzle;
+
+  constructor(drizzle: Drizzle) {
+    this.#drizzle = drizzle;
+  }
+
+  async insert(stream: Pick<StreamRow, 'id' | 'name' | 'streamKey'>): Promise<StreamRow> {
+    const [row] = await this.#drizzle.insert(streams).values(stream).returning();
+    return row!;
+  }
+
+  /** Oldest first. */
+  async list(): Promise<StreamRow[]> {
+    return this.#drizzle.select().from(streams).orderBy(asc(streams.createdAt), asc(streams.id));
+  }
+
+  async get(id: string): Promise<StreamRow | undefined> {
+    const [row] = await this.#drizzle.select().from(streams).where(eq(streams.id, id));
+    return row;
+  }
+
+  /** Undefined when there is no such Stream. */
+  async setModel(id: string, modelId: string | null): Promise<StreamRow | undefined> {
+    const [row] = await this.#drizzle.update(streams).set({ modelId }).where(eq(streams.id, id)).returning();
+    return row;
+  }
+
+  /** Also its Publications. False when there was no such Stream. */
+  async delete(id: string): Promise<boolean> {
+    const rows = await this.#drizzle.delete(streams).where(eq(streams.id, id)).returning({ id: streams.id });
+    return rows.length > 0;
+  }
+}

@@ -1,0 +1,71 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import * as constants from 'node-av/constants';
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { type SceneMarker, syntheticScene } from '../../models/marker/syntheticScene.ts';
+import { bundledModelsDir, entryOf, readCatalogue } from '../catalogue/catalogueFile.ts';
+import { PictureScaler } from '../decode/PictureScaler.ts';
+import type { Picture } from '../decode/VideoDecoder.ts';
+import type { DetectedObject } from './DetectedObject.ts';
+import { Detector } from './Detector.ts';
+
+const size = { width: 1280, height: 720 };
+let opened: Detector | undefined;
+
+beforeAll(async () => {
+  const record = (await readCatalogue()).find(({ id }) => id === 'marker')!;
+  opened = await Detector.create({
+    modelPath: join(bundledModelsDir, record.file!),
+    entry: await entryOf(record),
+    executionProvider: 'cpu',
+    onFault: (reason) => console.error(reason),
+  });
+});
+afterAll(() => opened?.close('the tests are over'));
+
+function iou({ box }: SceneMarker, { x, y, w, h }: DetectedObject): number {
+  const [x1, y1, x2, y2] = [x * size.width, y * size.height, (x + w) * size.width, (y + h) * size.height];
+  const width = Math.max(0, Math.min(x2, box.x2) - Math.max(x1, box.x1));
+  const height = Math.max(0, Math.min(y2, box.y2) - Math.max(y1, box.y1));
+  const overlap = width * height;
+  return overlap / ((x2 - x1) * (y2 - y1) + (box.x2 - box.x1) * (box.y2 - box.y1) - overlap);
+}
+
+it('finds drawn markers through the scaler, several Streams in one batch', async () => {
+  const detector = opened!;
+  const scenes = Array.from({ length: 6 }, (_, i) =>
+    syntheticScene({ ...size, seed: 100 + i, background: 'gradient', markers: 3, diameter: [80, 240] }),
+  );
+  const runs = scenes.map(({ picture }) => {
+    const scaler = new PictureScaler(detector.inputSpec, detector.slots.buffer, detector.slots.floatsPerSlot);
+    const slot = detector.slots.acquire()!;
+    const pixels = Buffer.alloc(picture.data.length + 64);
+    pixels.set(picture.data);
+    const format = picture.channels === 3 ? constants.AV_PIX_FMT_RGB24 : constants.AV_PIX_FMT_GRAY8;
+    const frame = { data: [pixels], linesize: [size.width * picture.channels], format, ...size };
+    scaler.scaleInto(slot, { frame, ...size } as unknown as Picture);
+    scaler.close();
+    return detector.detect({ slot, frameWidth: size.width, frameHeight: size.height });
+  });
+  for (const [i, { objects }] of (await Promise.all(runs)).entries()) {
+    const { markers } = scenes[i]!;
+    expect(objects).toHaveLength(markers.length);
+    for (const marker of markers) {
+      const best = objects.toSorted((a, b) => iou(marker, b) - iou(marker, a))[0]!;
+      expect(iou(marker, best)).toBeGreaterThan(0.8);
+      expect(best.label).toBe(marker.label);
+    }
+  }
+  expect(detector.dump().batches).toBeLessThan(scenes.length);
+});
+
+it('the catalogue says what the marker model says of itself', async () => {
+  const stated = JSON.parse(readFileSync(join(bundledModelsDir, 'marker/model.json'), 'utf8')) as {
+    labels: string[];
+    scoreThreshold: number;
+    input: { dims: unknown[] };
+  };
+  const record = (await readCatalogue()).find(({ id }) => id === 'marker')!;
+  expect(record).toMatchObject({ labels: stated.labels, scoreThreshold: stated.scoreThreshold });
+  expect(stated.input.dims).toEqual(['batch', 3, record.input.height, record.input.width]);
+});

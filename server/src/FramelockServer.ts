@@ -1,0 +1,257 @@
+import type { IncomingMessage, Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import type { Duplex } from 'node:stream';
+import { Database } from '@framelock/db';
+import { createAdaptorServer } from '@hono/node-server';
+import type { Logger } from 'pino';
+import { Access } from './access/Access.ts';
+import { adminTokenOf } from './access/adminToken.ts';
+import { AnalysisScheduler } from './analysis/AnalysisScheduler.ts';
+import { type Config, ConfigurationError } from './config.ts';
+import { createApp } from './http/createApp.ts';
+import { Metrics } from './Metrics.ts';
+import { newId } from './newId.ts';
+import { type InferenceNode, NodeRegistry, type SfuNode } from './nodes/NodeRegistry.ts';
+import { type Readiness, nodeTimeoutMs } from './protocol/index.ts';
+import { SignalingServer } from './signaling/SignalingServer.ts';
+import { Streams } from './streams/Streams.ts';
+
+const dbPingTimeoutMs = 2_000;
+const serverBeatMs = 2_000;
+
+/** The control plane: database, nodes, Streams, HTTP and signalling. */
+export class FramelockServer {
+  readonly #config: Config;
+  readonly #logger: Logger;
+  readonly #database: Database;
+  readonly #serverId = newId();
+  readonly #metrics = new Metrics();
+  readonly #access: Access;
+  readonly #registry: NodeRegistry;
+  readonly #analyses: AnalysisScheduler;
+  readonly #streams: Streams;
+  readonly #signaling: SignalingServer;
+  readonly #http: Server;
+  #beatTimer: ReturnType<typeof setTimeout> | undefined;
+  #closing: Promise<void> | undefined;
+
+  private constructor(config: Config, logger: Logger, database: Database) {
+    this.#config = config;
+    this.#logger = logger;
+    this.#database = database;
+    const metrics = this.#metrics;
+    this.#access = new Access(config);
+    this.#analyses = new AnalysisScheduler({ logger, metrics, inferenceNodes: () => this.#registry.inferences });
+    this.#registry = this.#createRegistry();
+    this.#streams = new Streams({
+      database,
+      logger,
+      metrics,
+      serverId: this.#serverId,
+      analyses: this.#analyses,
+      sfuNodes: () => this.#registry.sfus,
+      inferenceNodes: () => this.#registry.inferences,
+      onPeerEvent: {
+        transportClosed: (event) => this.#signaling.peerEvents.transportClosed?.(event),
+        consumerClosed: (event) => this.#signaling.peerEvents.consumerClosed?.(event),
+        consumerLayers: (event) => this.#signaling.peerEvents.consumerLayers?.(event),
+      },
+    });
+    const { iceServers, maxPeers } = config;
+    this.#signaling = new SignalingServer({
+      access: this.#access,
+      metrics,
+      logger,
+      maxPeers,
+      iceServers,
+      streams: this.#streams,
+    });
+    this.#http = this.#createHttp();
+    this.#addGauges();
+  }
+
+  /** Opens the database, closes what a dead server left open, and listens. */
+  static async create(options: { config: Config; logger: Logger }): Promise<FramelockServer> {
+    const { logger } = options;
+    const config = await withAdminToken(options.config, logger);
+    const database = await Database.create(config);
+    const server = new FramelockServer(config, logger, database);
+    try {
+      await server.#beat();
+      await server.#listen();
+    } catch (error) {
+      await server.close('could not start');
+      throw error;
+    }
+    return server;
+  }
+
+  /** Where it listens, e.g. `http://127.0.0.1:8080`. */
+  get url(): string {
+    const { address, family, port } = this.#http.address() as AddressInfo;
+    const host = family === 'IPv6' ? `[${address}]` : address;
+    return `http://${host}:${port}`;
+  }
+
+  #createRegistry(): NodeRegistry {
+    return NodeRegistry.create({
+      store: this.#database.nodes,
+      nodeSecret: this.#config.nodeSecret,
+      serverId: this.#serverId,
+      logger: this.#logger,
+      metrics: this.#metrics,
+      onSfu: () => this.#streams.sfuEvents,
+      onInference: (node) => this.#analyses.eventsOf(node),
+      onOpened: (node) => {
+        if (node.kind === 'inference') this.#analyses.nodeOpened();
+      },
+      onLost: (node, reason) => {
+        if (node.kind === 'sfu') this.#streams.sfuLost(node as SfuNode, reason);
+        else this.#analyses.nodeLost(node as InferenceNode);
+      },
+    });
+  }
+
+  #createHttp(): Server {
+    const app = createApp({
+      access: this.#access,
+      streams: this.#streams,
+      registry: this.#registry,
+      metrics: this.#metrics,
+      clientDist: this.#config.clientDist,
+      readiness: () => this.#readiness(),
+      onFault: (error, method, path) => this.#logger.error({ err: error, method, path }, 'a request failed'),
+    });
+    const http = createAdaptorServer({ fetch: app.fetch }) as Server;
+    http.requestTimeout = 60_000;
+    http.headersTimeout = 15_000;
+    http.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) =>
+      this.#signaling.upgrade(request, socket, head),
+    );
+    return http;
+  }
+
+  #addGauges(): void {
+    const metrics = this.#metrics;
+    metrics.gauge('framelock_viewers', 'Viewers connected', () => sum(this.#streams.all.map((live) => live.viewers)));
+    metrics.gauge('framelock_publications', 'Publications running', () =>
+      sum(this.#streams.all.map((live) => (live.publication ? 1 : 0))),
+    );
+    metrics.gauge(
+      'framelock_streams_open',
+      'Streams that somebody publishes or watches',
+      () => this.#streams.all.length,
+    );
+    metrics.gauge('framelock_analyses_running', 'Publications being analysed', () => this.#analyses.running);
+    metrics.gauge('framelock_signaling_peers', 'Signalling sockets', () => this.#signaling.peers);
+    metrics.gauge('framelock_poster_bytes', 'Memory of posters', () => this.#streams.posters.bytes);
+    metrics.labelledGauge('framelock_nodes', 'Nodes connected', 'kind', () => [
+      ['sfu', this.#registry.sfus.length],
+      ['inference', this.#registry.inferences.length],
+    ]);
+  }
+
+  /** Says in the database that this server lives, and ends the Publications of those that do not. */
+  async #beat(): Promise<void> {
+    const { nodes, publications } = this.#database;
+    const row = { id: this.#serverId, kind: 'server' as const, controlUrl: '', version: '', capacity: 1, load: 0 };
+    await nodes.seen(row);
+    // PGlite has one server at a time, by its lock: any other one is dead, however lately it was seen.
+    if (this.#database.engine === 'pglite') await nodes.deleteServersExcept(this.#serverId);
+    const ended = await publications.endAbandoned({ serverTimeoutMs: serverBeatMs * 5 });
+    if (ended > 0) this.#logger.info({ ended }, 'publications of a dead server closed');
+    await nodes.deleteOlderThan(nodeTimeoutMs * 100);
+    this.#scheduleBeat();
+  }
+
+  #scheduleBeat(): void {
+    if (this.#closing) return;
+    this.#beatTimer = setTimeout(() => {
+      this.#beat().catch((error: unknown) => {
+        this.#metrics.databaseFaults.inc();
+        this.#logger.warn({ reason: (error as Error).message }, 'the database does not answer');
+        this.#scheduleBeat();
+      });
+    }, serverBeatMs);
+  }
+
+  #listen(): Promise<void> {
+    const { port, host } = this.#config;
+    return new Promise((resolve, reject) => {
+      const refuse = (error: Error) => reject(listenProblem(error, host, port));
+      this.#http.once('error', refuse);
+      this.#http.listen(port, host, () => {
+        this.#http.off('error', refuse);
+        this.#logger.info({ url: this.url, access: this.#access.open ? 'open' : 'token' }, 'listening');
+        resolve();
+      });
+    });
+  }
+
+  async #readiness(): Promise<Readiness> {
+    const db = await Promise.race([
+      this.#database.ping().then(
+        () => true,
+        () => false,
+      ),
+      new Promise<false>((resolve) => setTimeout(resolve, dbPingTimeoutMs, false).unref()),
+    ]);
+    const parts = { db, sfu: this.#registry.sfus.length > 0, inference: this.#registry.inferences.length > 0 };
+    const missing = Object.entries(parts).flatMap(([name, answers]) => (answers ? [] : [name]));
+    return { ready: missing.length === 0, ...parts, missing };
+  }
+
+  /** Ends Publications (before their peers, so that the reason told is the real one), peers, nodes, HTTP and the database, in this order. */
+  close(reason: string): Promise<void> {
+    this.#closing ??= (async () => {
+      this.#logger.info({ reason }, 'closing');
+      clearTimeout(this.#beatTimer);
+      const streamsClosed = this.#streams.close('serverStopped');
+      this.#signaling.close(reason);
+      await streamsClosed;
+      this.#registry.close(reason);
+      await new Promise<void>((resolve) => {
+        if (!this.#http.listening) return resolve();
+        this.#http.close(() => resolve());
+        this.#http.closeAllConnections();
+      });
+      await this.#database.nodes.delete(this.#serverId).catch(() => undefined); // it will be found dead
+      await this.#database.close();
+      this.#logger.info('closed');
+    })();
+    return this.#closing;
+  }
+
+  dump(): Record<string, unknown> {
+    return {
+      serverId: this.#serverId,
+      ...this.#registry.dump(),
+      ...this.#signaling.dump(),
+      ...this.#analyses.dump(),
+      streams: this.#streams.all.map((live) => live.dump()),
+    };
+  }
+}
+
+async function withAdminToken(config: Config, logger: Logger): Promise<Config> {
+  if (config.adminToken !== undefined || new Access(config).open) return config;
+  const { token, path, generated } = await adminTokenOf(config.dataDir);
+  // Once, on the terminal and not in the log: logs are kept and shipped elsewhere.
+  if (generated) process.stderr.write(`ADMIN_TOKEN was not set, so one was made; it is kept in ${path}:\n  ${token}\n`);
+  else logger.info({ path }, 'the admin token is in this file');
+  return { ...config, adminToken: token };
+}
+
+function listenProblem(error: NodeJS.ErrnoException, host: string, port: number): Error {
+  const why = {
+    EADDRINUSE: 'is in use by another program: stop that one, or set PORT to another',
+    EACCES: 'may not be used by this user: set PORT above 1023',
+    EADDRNOTAVAIL: 'is at an address that this machine does not have: set HOST to one that it has',
+    ENOTFOUND: 'is at a name that has no address: set HOST to one that this machine has',
+  }[error.code ?? ''];
+  return why === undefined ? error : new ConfigurationError(`port ${port} on ${host} ${why}`);
+}
+
+function sum(numbers: number[]): number {
+  return numbers.reduce((total, one) => total + one, 0);
+}

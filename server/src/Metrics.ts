@@ -1,0 +1,90 @@
+import { collectDefaultMetrics, Counter, Gauge, Registry } from 'prom-client';
+
+/** What the server counts. One registry per server, so that several in one test process do not mix. */
+export class Metrics {
+  readonly registry = new Registry();
+  readonly #registers = [this.registry];
+
+  /** `door`: http, signaling, upgrade, control, heartbeat. */
+  readonly refused = new Counter({
+    name: 'framelock_refused_messages_total',
+    help: 'Messages and requests refused, by the door at which they came and the refusal code',
+    labelNames: ['door', 'code'],
+    registers: this.#registers,
+  });
+  readonly malformed = new Counter({
+    name: 'framelock_malformed_messages_total',
+    help: 'Messages that were no message of the contract, by door and reason',
+    labelNames: ['door', 'reason'],
+    registers: this.#registers,
+  });
+  readonly peersClosed = new Counter({
+    name: 'framelock_signaling_peers_closed_total',
+    help: 'Signalling sockets that ended, by cause',
+    labelNames: ['cause'],
+    registers: this.#registers,
+  });
+  readonly publicationsStarted = new Counter({
+    name: 'framelock_publications_started_total',
+    help: 'Publications that began',
+    registers: this.#registers,
+  });
+  readonly publicationsEnded = new Counter({
+    name: 'framelock_publications_ended_total',
+    help: 'Publications that ended, by reason',
+    labelNames: ['reason'],
+    registers: this.#registers,
+  });
+  readonly analysisStarts = new Counter({
+    name: 'framelock_analysis_starts_total',
+    help: 'Attempts to start the analysis of a Publication, by outcome',
+    labelNames: ['outcome'],
+    registers: this.#registers,
+  });
+  readonly viewerFrames = new Counter({
+    name: 'framelock_viewer_frames_total',
+    help: 'Frames that viewers reported as presented, by how their boxes came to be',
+    labelNames: ['kind'],
+    registers: this.#registers,
+  });
+  readonly viewerWrongFrames = new Counter({
+    name: 'framelock_viewer_wrong_frames_total',
+    help: 'Pictures that viewers reported as shown with boxes of another frame, drawn as exact',
+    registers: this.#registers,
+  });
+  readonly databaseFaults = new Counter({
+    name: 'framelock_database_faults_total',
+    help: 'Writes to the database that failed and were given up',
+    registers: this.#registers,
+  });
+
+  constructor() {
+    collectDefaultMetrics({ register: this.registry });
+  }
+
+  /** A figure asked for at each scrape. */
+  gauge(name: string, help: string, read: () => number): void {
+    new Gauge({
+      name,
+      help,
+      registers: this.#registers,
+      collect() {
+        this.set(read());
+      },
+    });
+  }
+
+  /** The same, with one value for each label. */
+  labelledGauge(name: string, help: string, label: string, read: () => Iterable<[string, number]>): void {
+    new Gauge({
+      name,
+      help,
+      labelNames: [label],
+      registers: this.#registers,
+      collect() {
+        this.reset();
+        for (const [value, figure] of read()) this.set({ [label]: value }, figure);
+      },
+    });
+  }
+}

@@ -1,0 +1,84 @@
+import { createHash, timingSafeEqual } from 'node:crypto';
+import { Refusal } from '../protocol/index.ts';
+import { hostNameOf, isLoopbackName } from './loopback.ts';
+
+export interface AccessOptions {
+  /** What the server binds; open access is judged by it and never by a peer's address. */
+  host: string;
+  /** Nothing where access is open and none was configured. */
+  adminToken: string | undefined;
+  nodeSecret: string;
+}
+
+/** Who may do what. Open: anything, from pages of this machine. Else: a token for everything. */
+export class Access {
+  readonly open: boolean;
+  readonly #adminToken: Buffer | undefined;
+  readonly #nodeSecret: Buffer;
+
+  constructor(options: AccessOptions) {
+    this.open = isLoopbackName(options.host);
+    this.#adminToken = options.adminToken === undefined ? undefined : digest(options.adminToken);
+    this.#nodeSecret = digest(options.nodeSecret);
+  }
+
+  /**
+   * Against DNS rebinding: where no token guards us, a page of another site must not reach us, neither under its own
+   * name pointed at 127.0.0.1 (`Host`) nor by a cross-site request or socket (`Origin`).
+   */
+  checkOrigin(headers: { host: string | undefined; origin: string | undefined }): void {
+    if (!this.open) return;
+    const name = hostNameOf(headers.host ?? '');
+    if (name === undefined || !isLoopbackName(name)) {
+      throw new Refusal(
+        'forbidden',
+        'this server is open to its own machine only: ask for it as localhost or 127.0.0.1',
+      );
+    }
+    if (headers.origin === undefined) return;
+    if (!URL.canParse(headers.origin) || new URL(headers.origin).host !== headers.host?.toLowerCase()) {
+      throw new Refusal('forbidden', 'pages of another origin may not use this server');
+    }
+  }
+
+  isAdmin(token: string | undefined): boolean {
+    if (this.open) return true;
+    return token !== undefined && this.#adminToken !== undefined && sameDigest(digest(token), this.#adminToken);
+  }
+
+  mayPublish(token: string | undefined, streamKey: string): boolean {
+    return this.isAdmin(token) || (token !== undefined && sameDigest(digest(token), digest(streamKey)));
+  }
+
+  isNode(token: string | undefined): boolean {
+    return token !== undefined && sameDigest(digest(token), this.#nodeSecret);
+  }
+
+  requireAdmin(token: string | undefined): void {
+    if (!this.isAdmin(token)) throw unauthorized(token);
+  }
+
+  requirePublisher(token: string | undefined, streamKey: string): void {
+    if (!this.mayPublish(token, streamKey)) throw unauthorized(token);
+  }
+}
+
+/** `Authorization: Bearer token` -> token. */
+export function bearerOf(authorization: string | undefined): string | undefined {
+  return /^Bearer ([^\s]{1,512})$/i.exec(authorization ?? '')?.[1];
+}
+
+export function unauthorized(token: string | undefined): Refusal {
+  return token === undefined
+    ? new Refusal('unauthorized', 'this needs a token (Authorization: Bearer …)')
+    : new Refusal('unauthorized', 'this token is not valid here');
+}
+
+/** Digests have one length, so that comparing them tells neither length nor content by its time. */
+function digest(secret: string): Buffer {
+  return createHash('sha256').update(secret).digest();
+}
+
+function sameDigest(a: Buffer, b: Buffer): boolean {
+  return timingSafeEqual(a, b);
+}

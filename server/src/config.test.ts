@@ -1,0 +1,53 @@
+import { describe, expect, it } from 'vitest';
+import { ConfigurationError, parseConfig } from './config.ts';
+
+const secret = { NODE_SECRET: 'sixteen-or-more-characters' };
+
+describe('parseConfig', () => {
+  it('has the defaults of the public contract', () => {
+    const config = parseConfig(secret);
+    expect(config).toMatchObject({
+      port: 8080,
+      host: '127.0.0.1',
+      databaseUrl: undefined,
+      adminToken: undefined,
+      iceServers: [],
+      logLevel: 'info',
+    });
+    expect(config.dataDir).toBe(`${process.cwd()}/data`);
+    expect(config.clientDist).toMatch(/\/client\/dist$/);
+  });
+
+  it('takes empty variables as not set', () => {
+    const empty = {
+      PORT: '',
+      HOST: '',
+      DATABASE_URL: '',
+      DATA_DIR: '',
+      ADMIN_TOKEN: '',
+      ICE_SERVERS: '',
+      CLIENT_DIST: '',
+    };
+    expect(parseConfig({ ...secret, ...empty, LOG_LEVEL: '' })).toEqual(parseConfig(secret));
+  });
+
+  it('reads what is set', () => {
+    const iceServers = [{ urls: 'stun:stun.example:3478' }];
+    const config = parseConfig({
+      ...secret,
+      PORT: '0',
+      HOST: '::1',
+      ICE_SERVERS: JSON.stringify(iceServers),
+      DATA_DIR: '/d',
+    });
+    expect(config).toMatchObject({ port: 0, host: '::1', iceServers, dataDir: '/d' });
+  });
+
+  it('names every problem in one message', () => {
+    const wrong = { PORT: '70000', HOST: 'a b', ICE_SERVERS: '{', LOG_LEVEL: 'loud', NODE_SECRET: 'short' };
+    expect(() => parseConfig(wrong)).toThrow(ConfigurationError);
+    for (const name of Object.keys(wrong)) expect(() => parseConfig(wrong)).toThrow(`  ${name}: `);
+    expect(() => parseConfig({})).toThrow('NODE_SECRET: is required');
+    expect(() => parseConfig({ ...secret, ICE_SERVERS: '[{"url":"x"}]' })).toThrow('ICE_SERVERS');
+  });
+});

@@ -1,0 +1,89 @@
+import { isAbsolute, resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { z } from 'zod';
+import { iceServerSchema } from './protocol/index.ts';
+
+const logLevels = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'] as const;
+
+/** Text that is set but empty means the same as not set: compose files and shells pass empty variables on. */
+const optionalText = z
+  .string()
+  .optional()
+  .transform((text) => (text === undefined || text === '' ? undefined : text));
+
+const orDefault = <T extends z.ZodType>(schema: T, fallback: string) =>
+  z.preprocess((value) => (value === undefined || value === '' ? fallback : value), schema);
+
+const jsonText = z.string().transform((text, context) => {
+  try {
+    return JSON.parse(text) as unknown;
+  } catch {
+    context.addIssue({ code: 'custom', message: 'is not JSON' });
+    return z.NEVER;
+  }
+});
+
+/** Everything that the server reads from its environment. */
+export const environmentSchema = z.object({
+  PORT: orDefault(z.coerce.number().int().min(0).max(65_535), '8080').describe('TCP port of pages, API and signalling'),
+  HOST: orDefault(z.string().regex(/^[A-Za-z0-9.:_-]+$/, 'is a name or an address'), '127.0.0.1').describe(
+    'address to bind; a loopback one means open access',
+  ),
+  DATABASE_URL: optionalText.describe('Postgres; none = embedded PGlite in DATA_DIR'),
+  DATA_DIR: orDefault(z.string(), './data').describe('database and admin token live here'),
+  ADMIN_TOKEN: optionalText.describe('bearer for everything off loopback; none = generated in DATA_DIR'),
+  NODE_SECRET: z
+    .string({ error: 'is required: the secret that server, sfu and inference share' })
+    .min(16, 'has at least 16 characters')
+    .describe('the credential between server, sfu and inference'),
+  ICE_SERVERS: orDefault(jsonText.pipe(z.array(iceServerSchema)), '[]').describe(
+    'RTCIceServer[] as JSON, for browsers',
+  ),
+  LOG_LEVEL: orDefault(z.enum(logLevels), 'info'),
+  CLIENT_DIST: optionalText.describe('the built client; default client/dist'),
+  MAX_PEERS: orDefault(z.coerce.number().int().min(1), '2000').describe('signalling sockets at once'),
+});
+
+export interface Config {
+  port: number;
+  host: string;
+  databaseUrl: string | undefined;
+  dataDir: string;
+  adminToken: string | undefined;
+  nodeSecret: string;
+  iceServers: z.output<typeof iceServerSchema>[];
+  logLevel: (typeof logLevels)[number];
+  clientDist: string;
+  maxPeers: number;
+}
+
+/** Names every problem of the environment at once. `main.ts` exits with 78 (EX_CONFIG) on it. */
+export class ConfigurationError extends Error {
+  override readonly name = 'ConfigurationError';
+}
+
+export function parseConfig(environment: Record<string, string | undefined>): Config {
+  const parsed = environmentSchema.safeParse(environment);
+  if (!parsed.success) {
+    const problems = parsed.error.issues.map((issue) => `  ${issue.path.join('.')}: ${issue.message}`);
+    throw new ConfigurationError(`the server's configuration is not valid:\n${problems.join('\n')}`);
+  }
+  const values = parsed.data;
+  return {
+    port: values.PORT,
+    host: values.HOST,
+    databaseUrl: values.DATABASE_URL,
+    dataDir: resolve(values.DATA_DIR),
+    adminToken: values.ADMIN_TOKEN,
+    nodeSecret: values.NODE_SECRET,
+    iceServers: values.ICE_SERVERS,
+    logLevel: values.LOG_LEVEL,
+    clientDist: clientDistOf(values.CLIENT_DIST),
+    maxPeers: values.MAX_PEERS,
+  };
+}
+
+function clientDistOf(path: string | undefined): string {
+  if (path === undefined) return fileURLToPath(new URL('../../client/dist', import.meta.url));
+  return isAbsolute(path) ? path : resolve(path);
+}

@@ -1,0 +1,27 @@
+import type { z } from '@hono/zod-openapi';
+import { errorBodySchema } from '../protocol/index.ts';
+
+/** For `responses` of a route: a JSON body of this schema. */
+export function json<T extends z.ZodType>(schema: T, description: string) {
+  return { description, content: { 'application/json': { schema } } };
+}
+
+const errorNames = {
+  400: 'not valid',
+  401: 'needs a token',
+  403: 'wrong Host or Origin',
+  404: 'no such thing',
+  409: 'conflict',
+  413: 'too large',
+  415: 'wrong content type',
+  422: 'cannot be done with this',
+  503: 'what it depends on is away',
+} as const;
+
+/** The error answers that a route can give. */
+export function errors<S extends keyof typeof errorNames>(...statuses: S[]) {
+  return Object.fromEntries(statuses.map((status) => [status, json(errorBodySchema, errorNames[status])])) as Record<
+    S,
+    ReturnType<typeof json<typeof errorBodySchema>>
+  >;
+}

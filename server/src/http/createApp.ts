@@ -1,0 +1,99 @@
+import { OpenAPIHono } from '@hono/zod-openapi';
+import { HTTPException } from 'hono/http-exception';
+import { Refusal, type RefusalCode, refusalOf, refusalStatus } from '../protocol/index.ts';
+import type { HttpContext } from './context.ts';
+import { docsPage } from './docsPage.ts';
+import { addHealthRoutes } from './healthRoutes.ts';
+import { originCheck, securityHeaders } from './middleware.ts';
+import { addModelRoutes } from './modelRoutes.ts';
+import { serveClient } from './staticFiles.ts';
+import { addStreamRoutes } from './streamRoutes.ts';
+
+const information = {
+  openapi: '3.1.0',
+  info: {
+    title: 'Framelock API',
+    version: '1',
+    description: 'Live video analytics: each box on the exact frame it was computed on.',
+  },
+  security: [{ token: [] }],
+};
+
+/** All that the server answers over HTTP. */
+export function createApp(http: HttpContext): OpenAPIHono {
+  const app = new OpenAPIHono({
+    defaultHook: (result) => {
+      if (result.success) return;
+      const problems = result.error.issues
+        .slice(0, 8)
+        .map((issue) => `${issue.path.join('.') || 'body'}: ${issue.message}`);
+      throw new Refusal('badRequest', `the request is not valid: ${problems.join('; ')}`);
+    },
+  });
+  app.use(securityHeaders);
+  app.use(originCheck(http.access));
+  app.onError((error, context) => {
+    const refusal = toRefusal(error);
+    if (refusal.code === 'internal') http.onFault(error, context.req.method, context.req.path);
+    http.metrics.refused.inc({ door: 'http', code: refusal.code });
+    const headers: Record<string, string> = refusal.code === 'unauthorized' ? { 'WWW-Authenticate': 'Bearer' } : {};
+    return context.json({ error: refusal.toJSON() }, refusal.status, headers);
+  });
+
+  addStreamRoutes(app, http);
+  addModelRoutes(app, http);
+  addHealthRoutes(app, http);
+  addDocs(app);
+
+  const methods = methodsByPath(app);
+  app.notFound(async (context) => {
+    const { path, method } = context.req;
+    const known = methods.find(({ pattern }) => pattern.test(path));
+    if (known) {
+      context.header('Allow', known.allow);
+      throw new Refusal('methodNotAllowed', `${path} takes ${known.allow}`);
+    }
+    const found = method === 'GET' || method === 'HEAD' ? await serveClient(context, http.clientDist) : undefined;
+    if (found) return found;
+    throw new Refusal('notFound', 'there is nothing at this path');
+  });
+  return app;
+}
+
+function addDocs(app: OpenAPIHono): void {
+  app.openAPIRegistry.registerComponent('securitySchemes', 'token', { type: 'http', scheme: 'bearer' });
+  let document: ReturnType<typeof app.getOpenAPI31Document> | undefined;
+  const cached = () => (document ??= app.getOpenAPI31Document(information));
+  app.get('/api/openapi.json', (context) => context.json(cached()));
+  app.get('/api/docs', (context) => context.html(docsPage(cached())));
+}
+
+/** Which methods each path takes, for 405. */
+function methodsByPath(app: OpenAPIHono): { pattern: RegExp; allow: string }[] {
+  const paths = new Map<string, Set<string>>();
+  for (const { path, method } of app.routes) {
+    if (method === 'ALL') continue;
+    const methods = paths.get(path) ?? new Set();
+    paths.set(path, methods.add(method));
+    if (method === 'GET') methods.add('HEAD');
+  }
+  return [...paths].map(([path, methods]) => ({
+    pattern: new RegExp(`^${path.replace(/[.*+?^${}()|[\]\\]/g, '\\$&').replace(/:\w+/g, '[^/]+')}$`),
+    allow: [...methods].join(', '),
+  }));
+}
+
+function toRefusal(error: unknown): Refusal {
+  // Nobody hears it, yet it is counted as what it is: a body that ended early is no fault of ours.
+  if (isAborted(error)) return new Refusal('badRequest', 'the body ended before its end');
+  if (!(error instanceof HTTPException)) return refusalOf(error);
+  const code = (Object.keys(refusalStatus) as RefusalCode[]).find((one) => refusalStatus[one] === error.status);
+  return code && code !== 'internal' ? new Refusal(code, error.message || code) : refusalOf(error);
+}
+
+/** node:http's error for a caller that went away in the middle of its body. */
+function isAborted(error: unknown): boolean {
+  return (
+    error instanceof Error && error.message === 'aborted' && (error as NodeJS.ErrnoException).code === 'ECONNRESET'
+  );
+}

@@ -1,0 +1,72 @@
+import type { MiddlewareHandler } from 'hono';
+import { bodyLimit } from 'hono/body-limit';
+import { type Access, bearerOf, unauthorized } from '../access/Access.ts';
+import { Refusal } from '../protocol/index.ts';
+
+export const maxJsonBytes = 64 * 1024;
+
+/** What the SPA needs and no more: its own scripts, WebAssembly (decoders, ONNX in later pages), blobs and sockets. */
+const contentSecurityPolicy = [
+  "default-src 'self'",
+  "script-src 'self' 'wasm-unsafe-eval'",
+  "style-src 'self' 'unsafe-inline'",
+  "img-src 'self' blob: data:",
+  "media-src 'self' blob:",
+  "connect-src 'self' ws: wss:",
+  "worker-src 'self' blob:",
+  "object-src 'none'",
+  "base-uri 'self'",
+  "form-action 'self'",
+  "frame-ancestors 'self'",
+].join('; ');
+
+export const securityHeaders: MiddlewareHandler = async (context, next) => {
+  await next();
+  const { headers } = context.res;
+  headers.set('X-Content-Type-Options', 'nosniff');
+  headers.set('Referrer-Policy', 'same-origin');
+  headers.set('Content-Security-Policy', contentSecurityPolicy);
+  headers.set('Cross-Origin-Opener-Policy', 'same-origin');
+  headers.set('Cross-Origin-Resource-Policy', 'same-origin');
+  headers.set('Permissions-Policy', 'camera=(self), microphone=(self), display-capture=(self)');
+  if (!headers.has('Cache-Control')) headers.set('Cache-Control', 'no-store');
+};
+
+export const originCheck =
+  (access: Access): MiddlewareHandler =>
+  async (context, next) => {
+    access.checkOrigin({ host: context.req.header('host'), origin: context.req.header('origin') });
+    await next();
+  };
+
+export const adminOnly =
+  (access: Access): MiddlewareHandler =>
+  async (context, next) => {
+    access.requireAdmin(bearerOf(context.req.header('authorization')));
+    await next();
+  };
+
+export const nodesOnly =
+  (access: Access): MiddlewareHandler =>
+  async (context, next) => {
+    const token = bearerOf(context.req.header('authorization'));
+    if (!access.isNode(token)) throw unauthorized(token);
+    await next();
+  };
+
+/** Refuses what says that it is something else: a cross-site form can send text/plain without asking anybody. */
+export const takes =
+  (mediaType: string): MiddlewareHandler =>
+  async (context, next) => {
+    const type = context.req.header('content-type')?.split(';', 1)[0]?.trim().toLowerCase();
+    if (type !== mediaType) throw new Refusal('unsupportedMediaType', `this takes ${mediaType}`);
+    await next();
+  };
+
+export const atMost = (maxSize: number): MiddlewareHandler =>
+  bodyLimit({
+    maxSize,
+    onError: () => {
+      throw new Refusal('tooLarge', `a body here has at most ${maxSize} bytes`);
+    },
+  });

@@ -1,0 +1,46 @@
+import { createRoute, type OpenAPIHono } from '@hono/zod-openapi';
+import type { InferenceNode } from '../nodes/NodeRegistry.ts';
+import { addModelSchema, modelEntrySchema, modelListSchema, Refusal } from '../protocol/index.ts';
+import { errors, json } from './answers.ts';
+import type { HttpContext } from './context.ts';
+import { adminOnly, atMost, maxJsonBytes, takes } from './middleware.ts';
+
+/** A model is some hundred MiB at most. */
+const addTimeoutMs = 10 * 60_000;
+
+export function addModelRoutes(app: OpenAPIHono, { access, registry }: HttpContext): void {
+  const admin = adminOnly(access);
+
+  const nodes = (): [InferenceNode, ...InferenceNode[]] => {
+    const [first, ...others] = registry.inferences;
+    if (!first) throw new Refusal('unavailable', 'no inference node answers, and the catalogue is there');
+    return [first, ...others];
+  };
+
+  app.openapi(
+    createRoute({
+      method: 'get',
+      path: '/api/v1/models',
+      summary: 'The catalogue of Models',
+      middleware: [admin],
+      responses: { 200: json(modelListSchema, 'the Models'), ...errors(401, 503) },
+    }),
+    async (context) => context.json(await nodes()[0].request('models', {}), 200),
+  );
+
+  app.openapi(
+    createRoute({
+      method: 'post',
+      path: '/api/v1/models',
+      summary: 'Download and verify a catalogued Model on the inference nodes',
+      middleware: [admin, takes('application/json'), atMost(maxJsonBytes)],
+      request: { body: { required: true, content: { 'application/json': { schema: addModelSchema } } } },
+      responses: { 201: json(modelEntrySchema, 'the Model'), ...errors(400, 401, 404, 413, 415, 422, 503) },
+    }),
+    async (context) => {
+      const { modelId } = context.req.valid('json');
+      const [added] = await Promise.all(nodes().map((node) => node.request('addModel', { modelId }, addTimeoutMs)));
+      return context.json(added!.model, 201);
+    },
+  );
+}

@@ -1,0 +1,161 @@
+import { createRoute, type OpenAPIHono, z } from '@hono/zod-openapi';
+import type { Context } from 'hono';
+import { bearerOf } from '../access/Access.ts';
+import {
+  createdStreamSchema,
+  createStreamSchema,
+  idSchema,
+  Refusal,
+  setModelSchema,
+  streamDetailSchema,
+  streamListSchema,
+  streamViewSchema,
+} from '../protocol/index.ts';
+import { maxPosterBytes } from '../streams/PosterStore.ts';
+import { errors, json } from './answers.ts';
+import type { HttpContext } from './context.ts';
+import { adminOnly, atMost, maxJsonBytes, takes } from './middleware.ts';
+import { originOf, streamView } from './streamView.ts';
+
+const params = z.object({ id: idSchema });
+const jsonBody = <T extends z.ZodType>(schema: T) => ({
+  required: true,
+  content: { 'application/json': { schema } },
+});
+const originOfContext = (context: Context) =>
+  originOf(context.req.header('host'), context.req.header('x-forwarded-proto'));
+const bearer = (context: Context) => bearerOf(context.req.header('authorization'));
+
+export function addStreamRoutes(app: OpenAPIHono, { access, streams }: HttpContext): void {
+  const admin = adminOnly(access);
+  const takesJson = [takes('application/json'), atMost(maxJsonBytes)] as const;
+
+  app.openapi(
+    createRoute({
+      method: 'post',
+      path: '/api/v1/streams',
+      summary: 'Create a Stream',
+      middleware: [admin, ...takesJson],
+      request: { body: jsonBody(createStreamSchema) },
+      responses: { 201: json(createdStreamSchema, 'the Stream and its key'), ...errors(400, 401, 413, 415) },
+    }),
+    async (context) => {
+      const row = await streams.create(context.req.valid('json').name);
+      const view = streamView(row, streams, originOfContext(context));
+      return context.json({ ...view, streamKey: row.streamKey }, 201, { Location: `/api/v1/streams/${row.id}` });
+    },
+  );
+
+  app.openapi(
+    createRoute({
+      method: 'get',
+      path: '/api/v1/streams',
+      summary: 'All Streams, oldest first',
+      middleware: [admin],
+      responses: { 200: json(streamListSchema, 'the Streams'), ...errors(401) },
+    }),
+    async (context) => {
+      const base = originOfContext(context);
+      const rows = await streams.list();
+      return context.json({ streams: rows.map((row) => streamView(row, streams, base)) }, 200);
+    },
+  );
+
+  app.openapi(
+    createRoute({
+      method: 'get',
+      path: '/api/v1/streams/{id}',
+      summary: 'One Stream; with its key for who may publish it',
+      request: { params },
+      responses: { 200: json(streamDetailSchema, 'the Stream'), ...errors(400, 401, 404) },
+    }),
+    async (context) => {
+      const { row } = await publisherOf(context.req.valid('param').id, bearer(context));
+      const view = streamView(row, streams, originOfContext(context));
+      return context.json({ ...view, streamKey: row.streamKey }, 200);
+    },
+  );
+
+  app.openapi(
+    createRoute({
+      method: 'delete',
+      path: '/api/v1/streams/{id}',
+      summary: 'Delete a Stream; ends its Publication',
+      middleware: [admin],
+      request: { params },
+      responses: { 204: { description: 'deleted' }, ...errors(400, 401, 404) },
+    }),
+    async (context) => {
+      await streams.delete(context.req.valid('param').id);
+      return context.body(null, 204);
+    },
+  );
+
+  app.openapi(
+    createRoute({
+      method: 'put',
+      path: '/api/v1/streams/{id}/model',
+      summary: 'Choose the Model of a Stream; null = the default',
+      description:
+        'While the Stream is live the change happens at once. A model that cannot run leaves the other one be.',
+      middleware: [admin, ...takesJson],
+      request: { params, body: jsonBody(setModelSchema) },
+      responses: { 200: json(streamViewSchema, 'the Stream'), ...errors(400, 401, 404, 409, 413, 415, 422, 503) },
+    }),
+    async (context) => {
+      const row = await streams.setModel(context.req.valid('param').id, context.req.valid('json').modelId);
+      return context.json(streamView(row, streams, originOfContext(context)), 200);
+    },
+  );
+
+  app.openapi(
+    createRoute({
+      method: 'post',
+      path: '/api/v1/streams/{id}/poster',
+      summary: 'Set the picture of a live Stream (JPEG, at most 200 KiB); for its publisher',
+      middleware: [takes('image/jpeg'), atMost(maxPosterBytes)],
+      request: { params },
+      responses: { 204: { description: 'taken' }, ...errors(400, 401, 404, 409, 413, 415) },
+    }),
+    async (context) => {
+      const { row } = await publisherOf(context.req.valid('param').id, bearer(context));
+      const jpeg = new Uint8Array(await context.req.arrayBuffer());
+      if (!streams.live(row.id)?.publication) throw new Refusal('conflict', 'only a live Stream has a poster');
+      streams.posters.set(row.id, jpeg);
+      return context.body(null, 204);
+    },
+  );
+
+  app.openapi(
+    createRoute({
+      method: 'get',
+      path: '/api/v1/streams/{id}/poster',
+      summary: 'The picture of a live Stream',
+      request: { params },
+      responses: {
+        200: { description: 'JPEG', content: { 'image/jpeg': { schema: z.string().openapi({ format: 'binary' }) } } },
+        304: { description: 'not changed' },
+        ...errors(400, 401, 404),
+      },
+    }),
+    async (context) => {
+      const { row } = await publisherOf(context.req.valid('param').id, bearer(context));
+      const poster = streams.posters.get(row.id);
+      if (!poster) throw new Refusal('notFound', 'this Stream has no picture just now');
+      const headers = { ETag: `"${poster.version}"`, 'Cache-Control': 'private, no-cache' };
+      if (context.req.header('if-none-match') === headers.ETag) return context.body(null, 304, headers);
+      return context.body(poster.jpeg, 200, { ...headers, 'Content-Type': 'image/jpeg' });
+    },
+  );
+
+  /** The row for its publisher. Who may not see it learns not whether there is one. */
+  async function publisherOf(id: string, token: string | undefined) {
+    if (access.isAdmin(token)) return { row: await streams.get(id) };
+    const row = await streams.get(id).catch((error: unknown) => {
+      if (error instanceof Refusal && error.code === 'notFound') return undefined;
+      throw error;
+    });
+    access.requirePublisher(token, row?.streamKey ?? '');
+    return { row: row! };
+  }
+}

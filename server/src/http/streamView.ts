@@ -1,0 +1,32 @@
+import type { StreamRow } from '@framelock/db';
+import type { StreamView } from '../protocol/index.ts';
+import type { Streams } from '../streams/Streams.ts';
+
+/** One Stream as the API shows it. `base` is the origin the request came to, e.g. `http://127.0.0.1:8080`. */
+export function streamView(row: StreamRow, streams: Streams, base: string): StreamView {
+  const live = streams.live(row.id);
+  const publication = live?.publication ?? null;
+  const poster = streams.posters.get(row.id);
+  return {
+    id: row.id,
+    name: row.name,
+    createdAt: row.createdAt.toISOString(),
+    state: publication ? 'live' : 'idle',
+    publication,
+    viewers: live?.viewers ?? 0,
+    analysis: live?.analysisView ?? { state: 'off' },
+    modelId: row.modelId,
+    posterUrl: poster ? `${base}/api/v1/streams/${row.id}/poster?v=${poster.version}` : null,
+    publishUrl: `${base}/publish/${row.id}`,
+    whipUrl: `${base}/whip/${row.id}`,
+    whepUrl: `${base}/whep/${row.id}`,
+    watchUrl: `${base}/watch/${row.id}`,
+    hlsUrl: `${base}/hls/${row.id}/index.m3u8`,
+  };
+}
+
+/** The origin a request came to; a TLS proxy in front says so in X-Forwarded-Proto. */
+export function originOf(host: string | undefined, forwardedProto: string | undefined): string {
+  const scheme = forwardedProto?.split(',', 1)[0]?.trim() === 'https' ? 'https' : 'http';
+  return `${scheme}://${host ?? 'localhost'}`;
+}

@@ -1,0 +1,70 @@
+import { z } from 'zod';
+import { idSchema } from './ids.ts';
+
+export const executionProviderSchema = z.enum(['cpu', 'cuda', 'tensorrt', 'webgpu']);
+export type ExecutionProvider = z.infer<typeof executionProviderSchema>;
+
+/** How a model's outputs are read; `inference/src/detect/families/` holds one decoder each. */
+export const outputFamilySchema = z.enum(['marker', 'yolox', 'nanodet', 'picodet', 'yolov8', 'yolo-e2e', 'detr']);
+export type OutputFamily = z.infer<typeof outputFamilySchema>;
+
+/** One catalogued Model as the API and the models page show it. */
+export const modelEntrySchema = z.object({
+  id: idSchema,
+  name: z.string(),
+  task: z.enum(['detect']),
+  family: outputFamilySchema,
+  licence: z.string(),
+  url: z.string().optional(),
+  labels: z.number().int().nonnegative().describe('how many labels it knows'),
+  inputWidth: z.number().int().positive(),
+  inputHeight: z.number().int().positive(),
+  bundled: z.boolean(),
+  available: z.boolean().describe('its file is on the inference node'),
+  isDefault: z.boolean(),
+});
+export type ModelEntry = z.infer<typeof modelEntrySchema>;
+
+/**
+ * What a viewer needs to read detection messages. Travels reliably by signalling, on join and on change;
+ * a message's `model` is the `revision` it was made with. Revisions count up from 1 inside a Publication.
+ */
+export const modelDescriptionSchema = z.object({
+  revision: z.number().int().positive(),
+  modelId: idSchema,
+  name: z.string(),
+  labels: z.array(z.string().max(100)).max(10_000),
+  inputWidth: z.number().int().positive(),
+  inputHeight: z.number().int().positive(),
+  executionProvider: executionProviderSchema,
+});
+export type ModelDescription = z.infer<typeof modelDescriptionSchema>;
+
+/**
+ * What analysis of a Publication is doing, told once a second and on change; the page's badge says it in words.
+ * `off`: not asked for. `starting`: a node was chosen. `running`. `unavailable`: no inference node answers.
+ * `failed`: a node answers but can't (model not loaded, codec unknown); `reason` says why.
+ */
+export const analysisViewSchema = z.object({
+  state: z.enum(['off', 'starting', 'running', 'unavailable', 'failed']),
+  reason: z.string().optional(),
+  nodeId: z.string().optional(),
+  modelId: z.string().optional(),
+  executionProvider: executionProviderSchema.optional(),
+  /** Frames analysed and source frames decoded, each per second over the last second. */
+  analysisFps: z.number().nonnegative().optional(),
+  sourceFps: z.number().nonnegative().optional(),
+  /**
+   * Frames lost since the analysis began, by stage. `sampler` is the frames that latest-wins passed over. `network`
+   * counts packets, not frames: what the kernel threw away at the tap's socket.
+   */
+  dropped: z.record(z.string(), z.number().nonnegative()).optional(),
+  /** Medians over the last second, ms: packet received to decoded, decoded to model start, model run, model end to sent. */
+  stageMs: z
+    .object({ decode: z.number(), queue: z.number(), inference: z.number(), publish: z.number() })
+    .partial()
+    .optional(),
+  /** Clock of the inference node minus clock of the server, ms (round-trip midpoint). */
+  clockOffsetMs: z.number().optional(),
+});
+export type AnalysisView = z.infer<typeof analysisViewSchema>;

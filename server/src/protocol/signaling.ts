@@ -1,0 +1,128 @@
+import { z } from 'zod';
+import { idSchema, mediaKindSchema, opaqueSchema } from './ids.ts';
+import { mediaRequests } from './mediaRequests.ts';
+import { analysisViewSchema, modelDescriptionSchema } from './model.ts';
+
+/** Largest signalling message either side takes, bytes. A VP9 + AV1 produce with every header extension is under 16 KiB. */
+export const maxSignalingBytes = 256 * 1024;
+/** A peer that sends nothing for this long is closed; the client pings at a third of it. */
+export const signalingIdleTimeoutMs = 15_000;
+
+export const producerViewSchema = z.object({
+  id: idSchema,
+  kind: mediaKindSchema,
+  /** e.g. `video/VP9`. */
+  mimeType: z.string(),
+  paused: z.boolean(),
+});
+export type ProducerView = z.infer<typeof producerViewSchema>;
+
+export const publicationViewSchema = z.object({
+  id: idSchema,
+  startedAt: z.iso.datetime(),
+  producers: z.array(producerViewSchema),
+});
+export type PublicationView = z.infer<typeof publicationViewSchema>;
+
+/** What the publisher measures of its own sending, once a second; viewers get it for their latency budget. */
+export const publisherReportSchema = z.object({
+  /** Capture to last packet sent: mean encode time plus mean packet send delay, ms. */
+  captureToSendMs: z.number().min(0).max(60_000),
+  /** Round trip publisher <-> sfu, ms. */
+  rttMs: z.number().min(0).max(60_000),
+  bitrateBps: z.number().nonnegative(),
+  fps: z.number().nonnegative(),
+  width: z.number().int().nonnegative(),
+  height: z.number().int().nonnegative(),
+  codec: z.string().max(40),
+  /** Why the browser sends less than asked, if it does. */
+  limitedBy: z.enum(['none', 'cpu', 'bandwidth', 'other']),
+});
+export type PublisherReport = z.infer<typeof publisherReportSchema>;
+
+/** What a viewer counted since it joined; summed into the server's metrics. */
+export const viewerReportSchema = z.object({
+  mode: z.enum(['lock', 'live']),
+  framesPresented: z.number().int().nonnegative(),
+  exact: z.number().int().nonnegative(),
+  interpolated: z.number().int().nonnegative(),
+  extrapolated: z.number().int().nonnegative(),
+  unanalysed: z.number().int().nonnegative(),
+  missedCallbacks: z.number().int().nonnegative(),
+  wrongFrame: z.number().int().nonnegative(),
+  captureToOverlayP50Ms: z.number().nonnegative().optional(),
+});
+export type ViewerReport = z.infer<typeof viewerReportSchema>;
+
+const nothing = z.object({});
+export const iceServerSchema = z.object({
+  urls: z.union([z.string(), z.array(z.string())]),
+  username: z.string().optional(),
+  credential: z.string().optional(),
+});
+
+/** Browser (or headless peer) -> server over `GET /ws`. `join` comes first and once; everything else needs it. */
+export const signalingContract = {
+  requests: {
+    join: {
+      params: z.object({
+        streamId: idSchema,
+        role: z.enum(['publish', 'watch']),
+        /** Stream key (publish), admin token, or nothing where access is open. */
+        token: z.string().max(512).optional(),
+      }),
+      result: z.object({
+        peerId: idSchema,
+        streamName: z.string(),
+        iceServers: z.array(iceServerSchema),
+        routerRtpCapabilities: opaqueSchema,
+        serverTimeMs: z.number(),
+        publication: publicationViewSchema.nullable(),
+        analysis: analysisViewSchema,
+        modelDescription: modelDescriptionSchema.nullable(),
+        viewers: z.number().int().nonnegative(),
+      }),
+    },
+    createTransport: {
+      params: z.object({ direction: z.enum(['send', 'recv']) }),
+      /** mediasoup-client's TransportOptions: id, iceParameters, iceCandidates, dtlsParameters, sctpParameters. */
+      result: z.object({ transport: opaqueSchema }),
+    },
+    ...mediaRequests,
+    /** A publisher's first Producer, of either kind, begins the Publication. */
+    produce: {
+      params: z.object({ transportId: idSchema, kind: mediaKindSchema, rtpParameters: opaqueSchema }),
+      result: z.object({ producerId: idSchema, publicationId: idSchema }),
+    },
+    /** mediasoup-client's DataConsumerOptions for the current Publication's DetectionFeed. */
+    consumeDetections: {
+      params: z.object({ transportId: idSchema }),
+      result: z.object({ dataConsumer: opaqueSchema }),
+    },
+    reportPublisher: { params: publisherReportSchema, result: nothing },
+    reportViewer: { params: viewerReportSchema, result: nothing },
+    /** Heartbeat, and the clock: the caller takes the round trip's midpoint. */
+    ping: { params: nothing, result: z.object({ serverTimeMs: z.number() }) },
+  },
+  events: {
+    publicationStarted: z.object({ publication: publicationViewSchema }),
+    /** A Producer was added, paused, resumed or closed inside the running Publication. */
+    publicationChanged: z.object({ publication: publicationViewSchema }),
+    publicationEnded: z.object({ publicationId: idSchema, reason: z.string() }),
+    modelDescription: z.object({ publicationId: idSchema, description: modelDescriptionSchema }),
+    analysis: z.object({ publicationId: idSchema, analysis: analysisViewSchema }),
+    publisherReport: publisherReportSchema,
+    viewers: z.object({ count: z.number().int().nonnegative() }),
+    /** The media path is gone (worker died, zombie closed): join again with a new socket. */
+    transportClosed: z.object({ transportId: idSchema, reason: z.string() }),
+    consumerClosed: z.object({ consumerId: idSchema, reason: z.string() }),
+    consumerLayers: z.object({
+      consumerId: idSchema,
+      spatialLayer: z.number().int().nullable(),
+      temporalLayer: z.number().int().nullable(),
+    }),
+    /** Said before the server closes the socket on purpose. */
+    closing: z.object({ code: z.string(), message: z.string() }),
+  },
+} as const;
+export type SignalingContract = typeof signalingContract;

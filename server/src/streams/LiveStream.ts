@@ -1,0 +1,338 @@
+import type { PublicationStore } from '@framelock/db';
+import type { Logger } from 'pino';
+import type { AnalysisScheduler } from '../analysis/AnalysisScheduler.ts';
+import type { PublicationAnalysis } from '../analysis/PublicationAnalysis.ts';
+import type { Metrics } from '../Metrics.ts';
+import { newId } from '../newId.ts';
+import type { SfuNode } from '../nodes/NodeRegistry.ts';
+import {
+  type AnalysisView,
+  type EventData,
+  type EventOf,
+  type MediaKind,
+  type ModelDescription,
+  type Opaque,
+  type PublicationView,
+  Refusal,
+  type SignalingContract,
+} from '../protocol/index.ts';
+import { Publication } from './Publication.ts';
+import type { StreamPeer } from './StreamPeer.ts';
+
+/** An earlier publisher whose socket does not answer within this has lost its network: the new one takes over. */
+const takeoverPingMs = 1_000;
+/** Joins and leaves within this are told together: a thousand viewers joining must not send a million messages. */
+const viewersEveryMs = 250;
+
+export interface LiveStreamOptions {
+  id: string;
+  name: string;
+  modelId: string | null;
+  serverId: string;
+  logger: Logger;
+  metrics: Metrics;
+  publications: PublicationStore;
+  analyses: AnalysisScheduler;
+  pickSfu(): SfuNode | undefined;
+  /** Neither a peer nor a Publication is left. */
+  onEmpty(): void;
+  onPublicationEnded(): void;
+}
+
+/** A Stream while somebody publishes or watches it. */
+export class LiveStream {
+  readonly id: string;
+  readonly name: string;
+  modelId: string | null;
+  readonly #options: LiveStreamOptions;
+  readonly #logger: Logger;
+  readonly #peers = new Map<string, StreamPeer>();
+  #sfu: SfuNode | undefined;
+  #publication: Publication | undefined;
+  #publisher: StreamPeer | undefined;
+  #analysis: PublicationAnalysis | undefined;
+  /** Revisions of descriptions count up inside a Publication, over every analysis of it. */
+  #nextRevision = 1;
+  #viewersTimer: ReturnType<typeof setTimeout> | undefined;
+  #closed = false;
+
+  private constructor(options: LiveStreamOptions) {
+    this.#options = options;
+    this.id = options.id;
+    this.name = options.name;
+    this.modelId = options.modelId;
+    this.#logger = options.logger.child({ streamId: options.id });
+  }
+
+  static create(options: LiveStreamOptions): LiveStream {
+    return new LiveStream(options);
+  }
+
+  get closed(): boolean {
+    return this.#closed;
+  }
+
+  get viewers(): number {
+    let count = 0;
+    for (const peer of this.#peers.values()) if (peer.role === 'watch') count++;
+    return count;
+  }
+
+  get publication(): PublicationView | null {
+    return this.#publication?.announced ? this.#publication.view() : null;
+  }
+
+  get analysisView(): AnalysisView {
+    return this.#analysis?.view ?? { state: 'off' };
+  }
+
+  get modelDescription(): ModelDescription | null {
+    return this.#analysis?.description ?? null;
+  }
+
+  /** The node that carries this Stream: the Publication's, else the one of the peers that wait, else the idlest. */
+  sfu(): SfuNode {
+    const chosen = this.#publication?.sfu ?? (this.#sfu?.open ? this.#sfu : this.#options.pickSfu());
+    if (!chosen?.open) throw new Refusal('unavailable', 'no sfu node answers: try again shortly');
+    this.#sfu = chosen;
+    return chosen;
+  }
+
+  join(peer: StreamPeer): void {
+    if (this.#closed) throw new Refusal('gone', 'the Stream was deleted');
+    this.#peers.set(peer.id, peer);
+    if (peer.role === 'watch') this.#tellViewers();
+  }
+
+  leave(peer: StreamPeer): void {
+    if (!this.#peers.delete(peer.id)) return;
+    if (this.#publisher === peer) this.#end('publisherLeft');
+    if (peer.role === 'watch') this.#tellViewers();
+    this.closeIfEmpty();
+  }
+
+  /** Refuses while another publisher is alive; ends the Publication of one that is not. */
+  async claimPublisher(peer: StreamPeer): Promise<void> {
+    for (;;) {
+      const earlier = this.#publisher;
+      if (!earlier || earlier === peer) return;
+      if (!earlier.closed && (await earlier.answers(takeoverPingMs))) {
+        throw new Refusal('conflict', 'this Stream is being published already: stop that publisher first');
+      }
+      if (this.#publisher !== earlier) continue; // somebody else was quicker
+      this.#end('takenOver');
+      earlier.close('takenOver', 'another publisher took over, since this one did not answer');
+    }
+  }
+
+  async produce(peer: StreamPeer, sfu: SfuNode, transportId: string, kind: MediaKind, rtpParameters: Opaque) {
+    while (this.#publisher && this.#publisher !== peer) await this.claimPublisher(peer);
+    if (peer.closed || this.#closed) throw new Refusal('gone', 'the peer has left');
+    const publication = (this.#publication ??= new Publication({ id: newId(), sfu }));
+    this.#publisher = peer;
+    if (publication.sfu !== sfu) throw new Refusal('gone', 'the Publication is on another node: join again');
+    if (!publication.reserve(kind)) throw new Refusal('conflict', `this Publication has its ${kind} already`);
+    const publicationId = publication.id;
+    try {
+      const { producer } = await sfu.request('produce', { transportId, publicationId, kind, rtpParameters });
+      if (this.#publication !== publication) {
+        void sfu.requestIfOpen('closePublication', { publicationId, reason: 'gone' });
+        throw new Refusal('gone', 'the Publication ended meanwhile');
+      }
+      publication.add(producer);
+      publication.release(kind);
+      this.#tellPublication(publication);
+      if (kind === 'video') this.#startAnalysis(publication);
+      return { producerId: producer.id, publicationId };
+    } catch (error) {
+      publication.release(kind);
+      if (this.#publication === publication && publication.empty) this.#end('produceRefused');
+      throw error;
+    }
+  }
+
+  #tellPublication(publication: Publication): void {
+    const view = publication.view();
+    if (publication.announced) return this.#emit('publicationChanged', { publication: view });
+    publication.announced = true;
+    const { publications, metrics, serverId } = this.#options;
+    metrics.publicationsStarted.inc();
+    this.#logger.info({ publicationId: publication.id, sfuNodeId: publication.sfu.id }, 'publication started');
+    this.#store(() =>
+      publications.begin({ id: publication.id, streamId: this.id, sfuNodeId: publication.sfu.id, serverId }),
+    );
+    this.#emit('publicationStarted', { publication: view });
+  }
+
+  async setProducerPaused(peer: StreamPeer, producerId: string, paused: boolean): Promise<void> {
+    const publication = this.#ownPublication(peer, producerId);
+    await publication.sfu.request('setProducerPaused', { producerId, paused });
+    if (this.#publication !== publication) return;
+    publication.setPaused(producerId, paused);
+    this.#emit('publicationChanged', { publication: publication.view() });
+  }
+
+  async closeProducer(peer: StreamPeer, producerId: string): Promise<void> {
+    const publication = this.#ownPublication(peer, producerId);
+    await publication.sfu.request('closeProducer', { producerId });
+    this.producerClosed(publication.id, producerId);
+  }
+
+  #ownPublication(peer: StreamPeer, producerId: string): Publication {
+    if (this.#publisher !== peer || !this.#publication?.producer(producerId)) {
+      throw new Refusal('notFound', 'there is no such Producer of this peer');
+    }
+    return this.#publication;
+  }
+
+  /** For a viewer that wants to consume: the running Publication on the node where its transport is. */
+  publicationOn(sfu: SfuNode, producerId?: string): Publication {
+    const publication = this.#publication;
+    if (!publication?.announced || publication.sfu !== sfu)
+      throw new Refusal('notFound', 'nothing is published just now');
+    if (producerId !== undefined && !publication.producer(producerId)) {
+      throw new Refusal('notFound', 'there is no such Producer in this Stream');
+    }
+    return publication;
+  }
+
+  isPublisher(peer: StreamPeer): boolean {
+    return this.#publisher === peer && this.#publication?.announced === true;
+  }
+
+  tellPublisherReport(report: EventData<SignalingContract, 'publisherReport'>): void {
+    for (const peer of this.#peers.values()) if (peer.role === 'watch') peer.emit('publisherReport', report);
+  }
+
+  producerClosed(publicationId: string, producerId: string, reason = 'producersClosed'): void {
+    const publication = this.#publication;
+    if (publication?.id !== publicationId) return;
+    const producer = publication.remove(producerId);
+    if (!producer) return;
+    if (publication.empty) return this.#end(reason);
+    if (producer.kind === 'video') this.#stopAnalysis('the video was closed');
+    this.#emit('publicationChanged', { publication: publication.view() });
+  }
+
+  /** The sfu ended it: nothing is left there to close. */
+  publicationClosed(publicationId: string, reason: string): void {
+    if (this.#publication?.id === publicationId) this.#end(reason, { onSfu: false });
+  }
+
+  sfuLost(sfu: SfuNode, reason: string): void {
+    if (this.#publication?.sfu === sfu) this.#end('sfuLost', { onSfu: false });
+    if (this.#sfu === sfu) this.#sfu = undefined;
+    for (const peer of [...this.#peers.values()]) peer.sfuLost(sfu, reason);
+  }
+
+  #startAnalysis(publication: Publication): void {
+    this.#stopAnalysis('replaced');
+    const publicationId = publication.id;
+    const current = () => this.#publication === publication;
+    this.#analysis = this.#options.analyses.start({
+      publicationId,
+      streamId: this.id,
+      sfu: publication.sfu,
+      modelId: this.modelId,
+      firstRevision: this.#nextRevision,
+      onView: (analysis) => current() && this.#emit('analysis', { publicationId, analysis }),
+      onDescription: (description) => {
+        if (!current()) return;
+        this.#nextRevision = description.revision + 1;
+        this.#emit('modelDescription', { publicationId, description });
+      },
+    });
+  }
+
+  #stopAnalysis(reason: string): void {
+    if (!this.#analysis) return;
+    this.#options.analyses.stop(this.#analysis, reason);
+    this.#analysis = undefined;
+    if (this.#publication) {
+      this.#emit('analysis', { publicationId: this.#publication.id, analysis: this.analysisView });
+    }
+  }
+
+  /** Refuses, and changes nothing, when the analysis node does. */
+  async setModel(modelId: string | null): Promise<void> {
+    await this.#analysis?.setModel(modelId);
+    this.modelId = modelId;
+  }
+
+  get analysisRunning(): boolean {
+    return this.#analysis?.running ?? false;
+  }
+
+  #end(reason: string, { onSfu = true } = {}): void {
+    const publication = this.#publication;
+    this.#publisher = undefined;
+    if (!publication) return;
+    this.#publication = undefined;
+    this.#stopAnalysis(reason);
+    this.#nextRevision = 1;
+    const publicationId = publication.id;
+    if (onSfu) void publication.sfu.requestIfOpen('closePublication', { publicationId, reason });
+    if (publication.announced) {
+      this.#options.metrics.publicationsEnded.inc({ reason });
+      this.#logger.info({ publicationId, reason }, 'publication ended');
+      this.#store(() => this.#options.publications.end(publicationId, reason));
+      this.#options.onPublicationEnded();
+      this.#emit('publicationEnded', { publicationId, reason });
+    }
+    this.closeIfEmpty();
+  }
+
+  #writes: Promise<void> = Promise.resolve();
+
+  /** In order, since an end must not overtake its beginning; a database that is away does not stop video. */
+  #store(write: () => Promise<void>): void {
+    this.#writes = this.#writes.then(write).catch((error: unknown) => {
+      this.#options.metrics.databaseFaults.inc();
+      this.#logger.error({ reason: (error as Error).message }, 'the Publication could not be stored');
+    });
+  }
+
+  /** All writes so far are done (or given up). */
+  written(): Promise<void> {
+    return this.#writes;
+  }
+
+  #emit<E extends EventOf<SignalingContract>>(event: E, data: EventData<SignalingContract, E>): void {
+    for (const peer of [...this.#peers.values()]) peer.emit(event, data);
+  }
+
+  #tellViewers(): void {
+    this.#viewersTimer ??= setTimeout(() => {
+      this.#viewersTimer = undefined;
+      this.#emit('viewers', { count: this.viewers });
+    }, viewersEveryMs);
+  }
+
+  /** Called whenever somebody left, and by who opened it and then did not join. */
+  closeIfEmpty(): void {
+    if (this.#peers.size > 0 || this.#publication || this.#closed) return;
+    clearTimeout(this.#viewersTimer);
+    this.#viewersTimer = undefined;
+    this.#options.onEmpty();
+  }
+
+  close(reason: string, message: string): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#end(reason);
+    clearTimeout(this.#viewersTimer);
+    for (const peer of [...this.#peers.values()]) peer.close(reason, message);
+    this.#peers.clear();
+  }
+
+  dump(): Record<string, unknown> {
+    return {
+      id: this.id,
+      peers: [...this.#peers.values()].map(({ id, role }) => ({ id, role })),
+      publication: this.#publication?.view() ?? null,
+      publisher: this.#publisher?.id ?? null,
+      sfuNodeId: this.#sfu?.id ?? null,
+      analysis: this.analysisView,
+    };
+  }
+}

@@ -1,0 +1,15 @@
+import type { SfuNode } from '../nodes/NodeRegistry.ts';
+import type { EventData, EventOf, SignalingContract } from '../protocol/index.ts';
+
+/** What a LiveStream knows of a peer that joined it. */
+export interface StreamPeer {
+  readonly id: string;
+  readonly role: 'publish' | 'watch';
+  readonly closed: boolean;
+  emit<E extends EventOf<SignalingContract>>(event: E, data: EventData<SignalingContract, E>): void;
+  /** Whether its socket answers a ping; a cut network keeps a dead one open for minutes. */
+  answers(withinMs: number): Promise<boolean>;
+  /** All it had on that node is gone. */
+  sfuLost(sfu: SfuNode, reason: string): void;
+  close(code: string, message: string): void;
+}

@@ -1,0 +1,152 @@
+import type { Database, StreamRow } from '@framelock/db';
+import type { Logger } from 'pino';
+import type { AnalysisScheduler } from '../analysis/AnalysisScheduler.ts';
+import type { Metrics } from '../Metrics.ts';
+import { newId, newStreamKey } from '../newId.ts';
+import { type InferenceNode, leastFull, type SfuNode } from '../nodes/NodeRegistry.ts';
+import { type EventHandlers, Refusal, type SfuControlContract } from '../protocol/index.ts';
+import { LiveStream } from './LiveStream.ts';
+import { PosterStore } from './PosterStore.ts';
+
+export interface StreamsOptions {
+  database: Database;
+  serverId: string;
+  logger: Logger;
+  metrics: Metrics;
+  analyses: AnalysisScheduler;
+  sfuNodes(): SfuNode[];
+  inferenceNodes(): InferenceNode[];
+  /** Something of a peer ended on the sfu by itself. */
+  onPeerEvent: Pick<EventHandlers<SfuControlContract>, 'transportClosed' | 'consumerClosed' | 'consumerLayers'>;
+}
+
+/** All Streams: their rows, and the LiveStreams of those that somebody publishes or watches. */
+export class Streams {
+  readonly posters = new PosterStore();
+  readonly #options: StreamsOptions;
+  readonly #live = new Map<string, LiveStream>();
+  /** Last writes of LiveStreams that are gone from the map; awaited before the database closes. */
+  readonly #leaving = new Set<Promise<void>>();
+  #closed = false;
+
+  constructor(options: StreamsOptions) {
+    this.#options = options;
+  }
+
+  async create(name: string): Promise<StreamRow> {
+    const row = await this.#options.database.streams.insert({ id: newId(), name, streamKey: newStreamKey() });
+    this.#options.logger.info({ streamId: row.id }, 'stream created');
+    return row;
+  }
+
+  list(): Promise<StreamRow[]> {
+    return this.#options.database.streams.list();
+  }
+
+  async get(id: string): Promise<StreamRow> {
+    const row = await this.#options.database.streams.get(id);
+    if (!row) throw new Refusal('notFound', 'there is no such Stream');
+    return row;
+  }
+
+  async delete(id: string): Promise<void> {
+    if (!(await this.#options.database.streams.delete(id))) throw new Refusal('notFound', 'there is no such Stream');
+    this.#options.logger.info({ streamId: id }, 'stream deleted');
+    const live = this.#live.get(id);
+    this.#live.delete(id);
+    this.posters.delete(id);
+    live?.close('streamDeleted', 'the Stream was deleted');
+  }
+
+  live(id: string): LiveStream | undefined {
+    return this.#live.get(id);
+  }
+
+  get all(): LiveStream[] {
+    return [...this.#live.values()];
+  }
+
+  /** The LiveStream of a row, made when there is none yet. */
+  open(row: StreamRow): LiveStream {
+    if (this.#closed) throw new Refusal('unavailable', 'the server is stopping');
+    const known = this.#live.get(row.id);
+    if (known) return known;
+    const { database, serverId, logger, metrics, analyses, sfuNodes } = this.#options;
+    const live = LiveStream.create({
+      id: row.id,
+      name: row.name,
+      modelId: row.modelId,
+      serverId,
+      logger,
+      metrics,
+      analyses,
+      publications: database.publications,
+      pickSfu: () => {
+        const node = leastFull(sfuNodes());
+        if (node) node.assigned++;
+        return node;
+      },
+      onEmpty: () => this.#remove(live),
+      onPublicationEnded: () => this.posters.delete(row.id),
+    });
+    this.#live.set(row.id, live);
+    return live;
+  }
+
+  #remove(live: LiveStream): void {
+    if (this.#live.get(live.id) === live) this.#live.delete(live.id);
+    const written = live.written().finally(() => this.#leaving.delete(written));
+    this.#leaving.add(written);
+  }
+
+  /** Takes effect at once where the Stream is live; refuses, and changes nothing, when the node can't run it. */
+  async setModel(id: string, modelId: string | null): Promise<StreamRow> {
+    await this.get(id);
+    const live = this.#live.get(id);
+    if (!live?.analysisRunning && modelId !== null) await this.#requireModel(modelId);
+    await live?.setModel(modelId);
+    const row = await this.#options.database.streams.setModel(id, modelId);
+    if (!row) throw new Refusal('notFound', 'the Stream was deleted meanwhile');
+    return row;
+  }
+
+  async #requireModel(modelId: string): Promise<void> {
+    const node = leastFull(this.#options.inferenceNodes());
+    if (!node) throw new Refusal('unavailable', 'no inference node answers, so nobody knows this model');
+    const { models } = await node.request('models', {});
+    const entry = models.find((model) => model.id === modelId);
+    if (!entry) throw new Refusal('notFound', `there is no model ${modelId} in the catalogue`);
+    if (!entry.available) {
+      throw new Refusal('unsupported', `the model ${modelId} is not on the inference node yet: add it first`);
+    }
+  }
+
+  /** What a sfu node says by itself. */
+  get sfuEvents(): EventHandlers<SfuControlContract> {
+    return {
+      ...this.#options.onPeerEvent,
+      producerClosed: ({ publicationId, producerId, reason }) => {
+        for (const live of this.all) live.producerClosed(publicationId, producerId, reason);
+      },
+      publicationClosed: ({ streamId, publicationId, reason }) =>
+        this.#live.get(streamId)?.publicationClosed(publicationId, reason),
+      workerDied: ({ pid, publicationIds }) => {
+        this.#options.logger.warn({ pid, publications: publicationIds.length }, 'mediasoup-worker died');
+        for (const live of this.all) for (const id of publicationIds) live.publicationClosed(id, 'workerDied');
+      },
+    };
+  }
+
+  sfuLost(sfu: SfuNode, reason: string): void {
+    for (const live of this.all) live.sfuLost(sfu, reason);
+  }
+
+  /** Ends all Publications and says so in the database. */
+  async close(reason: string): Promise<void> {
+    this.#closed = true;
+    const all = this.all;
+    this.#live.clear();
+    for (const live of all) live.close(reason, 'the server is stopping');
+    await Promise.all([...all.map((live) => live.written()), ...this.#leaving]);
+  }
+}

@@ -1,0 +1,176 @@
+import { EventEmitter } from 'node:events';
+import type { types } from 'mediasoup';
+import { Refusal, type MediaKind, type ProducerView } from '@framelock/server/protocol';
+import { askMediasoup } from './mediasoupRefusal.ts';
+import { DetectionFeed } from './tap/DetectionFeed.ts';
+import { FrameTap, type SocketAddress } from './tap/FrameTap.ts';
+import type { PeerTransport } from './PeerTransport.ts';
+import type { SfuMetrics } from './metrics.ts';
+
+export interface PublicationOptions {
+  publicationId: string;
+  streamId: string;
+  router: types.Router;
+  metrics: SfuMetrics;
+}
+
+interface HeldProducer {
+  producer: types.Producer;
+  /** Unhooks it from its transport. */
+  release(): void;
+}
+
+interface PublicationEvents {
+  producer: [producerId: string];
+  producerClosed: [producerId: string, reason: string];
+  closed: [reason: string];
+}
+
+/** One run of a Stream: at most one Producer of each kind from one peer, a DetectionFeed, and a FrameTap when analysed. */
+export class Publication extends EventEmitter<PublicationEvents> {
+  readonly id: string;
+  readonly streamId: string;
+  readonly feed: DetectionFeed;
+  readonly #router: types.Router;
+  readonly #producers = new Map<string, HeldProducer>();
+  #peerId: string | undefined;
+  /** Kinds whose Producer the Worker is making. */
+  readonly #pendingKinds = new Set<MediaKind>();
+  #tap: FrameTap | undefined;
+  /** Counts openTap and closeTap, so that an overtaken openTap knows it. */
+  #tapGeneration = 0;
+  #closed = false;
+
+  private constructor({ publicationId, streamId, router }: PublicationOptions, feed: DetectionFeed) {
+    super();
+    this.id = publicationId;
+    this.streamId = streamId;
+    this.#router = router;
+    this.feed = feed;
+  }
+
+  static async create(options: PublicationOptions): Promise<Publication> {
+    return new Publication(options, await DetectionFeed.create(options));
+  }
+
+  get closed(): boolean {
+    return this.#closed;
+  }
+
+  get tap(): FrameTap | undefined {
+    return this.#tap;
+  }
+
+  get producers(): ProducerView[] {
+    return [...this.#producers.values()].map(({ producer }) => viewOf(producer));
+  }
+
+  producer(producerId: string): types.Producer {
+    const held = this.#producers.get(producerId);
+    if (!held) throw new Refusal('notFound', `there is no Producer ${producerId}`);
+    return held.producer;
+  }
+
+  /** A Producer that is refused leaves a Publication without any closed. */
+  async produce(transport: PeerTransport, kind: MediaKind, rtpParameters: unknown): Promise<ProducerView> {
+    this.#peerId ??= transport.peerId;
+    if (transport.peerId !== this.#peerId) throw new Refusal('conflict', 'this Publication belongs to another peer');
+    if (this.#pendingKinds.has(kind) || this.producers.some((one) => one.kind === kind)) {
+      throw new Refusal('conflict', `this Publication has a Producer of kind ${kind} already`);
+    }
+    this.#pendingKinds.add(kind);
+    try {
+      const producer = await transport.produce(kind, rtpParameters);
+      if (this.#closed || transport.closed) {
+        producer.close();
+        throw new Refusal('unavailable', 'produce: the Publication ended meanwhile');
+      }
+      const onTransportClosed = (reason: string): void => this.closeProducer(producer.id, reason);
+      transport.once('closed', onTransportClosed);
+      this.#producers.set(producer.id, { producer, release: () => transport.off('closed', onTransportClosed) });
+      this.emit('producer', producer.id);
+      return viewOf(producer);
+    } finally {
+      this.#pendingKinds.delete(kind);
+      this.#closeIfEmpty('producerRefused');
+    }
+  }
+
+  async setProducerPaused(producerId: string, paused: boolean): Promise<void> {
+    const producer = this.producer(producerId);
+    await askMediasoup('setProducerPaused', () => (paused ? producer.pause() : producer.resume()));
+  }
+
+  /** The last Producer takes the Publication with it. */
+  closeProducer(producerId: string, reason: string): void {
+    const held = this.#producers.get(producerId);
+    if (!held) return;
+    this.#producers.delete(producerId);
+    held.release();
+    held.producer.close();
+    if (this.#tap?.producerId === producerId) this.closeTap(reason);
+    this.emit('producerClosed', producerId, reason);
+    this.#closeIfEmpty(reason);
+  }
+
+  #closeIfEmpty(reason: string): void {
+    if (this.#producers.size === 0 && this.#pendingKinds.size === 0) this.close(reason);
+  }
+
+  /** Replaces an open FrameTap. */
+  async openTap(remote: SocketAddress, listenIp: string): Promise<FrameTap> {
+    const video = [...this.#producers.values()].find(({ producer }) => producer.kind === 'video');
+    if (!video) throw new Refusal('notFound', 'this Publication has no video');
+    const { producer } = video;
+    this.closeTap('replaced');
+    const generation = this.#tapGeneration;
+    const tap = await askMediasoup('openTap', () =>
+      FrameTap.create({ publicationId: this.id, router: this.#router, producer, listenIp, remote }),
+    );
+    if (generation !== this.#tapGeneration || producer.closed) {
+      tap.close('overtaken');
+      throw new Refusal('conflict', 'openTap: replaced by a newer request');
+    }
+    this.#tap = tap;
+    return tap;
+  }
+
+  async resumeTap(): Promise<void> {
+    const tap = this.#tap;
+    if (!tap) throw new Refusal('notFound', 'this Publication has no FrameTap');
+    await askMediasoup('resumeTap', () => tap.resume());
+  }
+
+  closeTap(reason: string): void {
+    this.#tapGeneration++;
+    this.#tap?.close(reason);
+    this.#tap = undefined;
+  }
+
+  close(reason: string): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.closeTap(reason);
+    for (const [producerId, { producer, release }] of this.#producers) {
+      release();
+      producer.close();
+      this.emit('producerClosed', producerId, reason);
+    }
+    this.#producers.clear();
+    this.feed.close(reason);
+    this.emit('closed', reason);
+  }
+
+  dump(): Record<string, unknown> {
+    return {
+      id: this.id,
+      producers: this.producers,
+      feed: this.feed.dump(),
+      tap: this.#tap?.dump() ?? null,
+    };
+  }
+}
+
+function viewOf({ id, kind, rtpParameters, paused }: types.Producer): ProducerView {
+  return { id, kind, mimeType: rtpParameters.codecs[0]!.mimeType, paused };
+}

@@ -1,0 +1,140 @@
+import { EventEmitter } from 'node:events';
+import type { types } from 'mediasoup';
+import { Refusal } from '@framelock/server/protocol';
+import { askMediasoup } from './mediasoupRefusal.ts';
+import { PeerTransport, type TransportDirection, type TransportTimeouts } from './PeerTransport.ts';
+import { Publication } from './Publication.ts';
+import type { MediaWorker } from './MediaWorker.ts';
+import type { SfuMetrics } from './metrics.ts';
+
+export interface StreamRouterOptions {
+  streamId: string;
+  worker: MediaWorker;
+  timeouts: TransportTimeouts;
+  metrics: SfuMetrics;
+}
+
+interface StreamRouterEvents {
+  transport: [PeerTransport];
+  publication: [Publication];
+  closed: [reason: string];
+}
+
+/** The Router of one live Stream: its peers' transports and its Publication. Closes with its last transport. */
+export class StreamRouter extends EventEmitter<StreamRouterEvents> {
+  readonly streamId: string;
+  readonly worker: MediaWorker;
+  readonly #options: StreamRouterOptions;
+  readonly #router: types.Router;
+  readonly #transports = new Set<PeerTransport>();
+  readonly #publications = new Map<string, Promise<Publication>>();
+  readonly #open = new Set<Publication>();
+  #pendingTransports = 0;
+  #closed = false;
+  readonly #onWorkerDied = (): void => this.close('workerDied');
+
+  private constructor(options: StreamRouterOptions, router: types.Router) {
+    super();
+    this.streamId = options.streamId;
+    this.worker = options.worker;
+    this.#options = options;
+    this.#router = router;
+    this.worker.streams++;
+    // One listener per Stream of the Worker.
+    this.worker.setMaxListeners(0);
+    this.worker.once('died', this.#onWorkerDied);
+  }
+
+  static async create(options: StreamRouterOptions): Promise<StreamRouter> {
+    const router = await askMediasoup('createRouter', () => options.worker.createRouter());
+    if (options.worker.closed) throw new Refusal('unavailable', 'the mediasoup Worker died meanwhile; try again');
+    return new StreamRouter(options, router);
+  }
+
+  get closed(): boolean {
+    return this.#closed;
+  }
+
+  async createTransport(peerId: string, direction: TransportDirection): Promise<PeerTransport> {
+    if (this.#closed) throw new Refusal('unavailable', 'the Router closed meanwhile; try again');
+    this.#pendingTransports++;
+    try {
+      const { timeouts, metrics, worker } = this.#options;
+      const options = { router: this.#router, webRtcServer: worker.webRtcServer, peerId, direction, timeouts, metrics };
+      const transport = await askMediasoup('createTransport', () =>
+        PeerTransport.create({ ...options, streamId: this.streamId }),
+      );
+      if (this.#closed) {
+        transport.close('routerClosed');
+        throw new Refusal('unavailable', 'the Router closed meanwhile; try again');
+      }
+      this.#transports.add(transport);
+      transport.once('closed', (reason) => {
+        this.#transports.delete(transport);
+        this.#closeIfUnused(reason);
+      });
+      this.emit('transport', transport);
+      return transport;
+    } finally {
+      this.#pendingTransports--;
+      this.#closeIfUnused('unused');
+    }
+  }
+
+  #closeIfUnused(reason: string): void {
+    if (this.#transports.size === 0 && this.#pendingTransports === 0) this.close(reason);
+  }
+
+  /** The Publication of this id, made when there is none yet. */
+  publication(publicationId: string): Promise<Publication> {
+    const known = this.#publications.get(publicationId);
+    if (known) return known;
+    const making = this.#makePublication(publicationId);
+    this.#publications.set(publicationId, making);
+    making.catch(() => this.#publications.delete(publicationId));
+    return making;
+  }
+
+  async #makePublication(publicationId: string): Promise<Publication> {
+    const { streamId, metrics } = this.#options;
+    const publication = await askMediasoup('produce', () =>
+      Publication.create({ publicationId, streamId, router: this.#router, metrics }),
+    );
+    if (this.#closed) {
+      publication.close('routerClosed');
+      throw new Refusal('unavailable', 'produce: the Router closed meanwhile');
+    }
+    this.#open.add(publication);
+    publication.once('closed', () => {
+      this.#open.delete(publication);
+      this.#publications.delete(publicationId);
+    });
+    this.emit('publication', publication);
+    return publication;
+  }
+
+  get publications(): readonly Publication[] {
+    return [...this.#open];
+  }
+
+  /** Publications first, so that their end is told with its own reason, then the transports. */
+  close(reason: string): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.worker.streams--;
+    this.worker.off('died', this.#onWorkerDied);
+    for (const publication of [...this.#open]) publication.close(reason);
+    for (const transport of [...this.#transports]) transport.close(reason);
+    this.#router.close();
+    this.emit('closed', reason);
+  }
+
+  dump(): Record<string, unknown> {
+    return {
+      streamId: this.streamId,
+      worker: this.worker.index,
+      publications: this.publications.map((one) => one.dump()),
+      transports: [...this.#transports].map((one) => one.dump()),
+    };
+  }
+}

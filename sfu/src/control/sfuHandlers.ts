@@ -1,0 +1,69 @@
+import type { RequestHandlers, SfuControlContract } from '@framelock/server/protocol';
+import type { SfuNode } from '../SfuNode.ts';
+
+export interface SfuHandlersOptions {
+  node: SfuNode;
+  /** Where an inference node sends the detections of a Publication. */
+  feedUrl(publicationId: string): string;
+  /** Told before a transport is made, so that the peer ends with the server that asked for it. */
+  claimPeer(peerId: string): void;
+}
+
+/** The control contract on one SfuNode. Parameters were validated by the RpcCallee; opaque ones are by their taker. */
+export function sfuHandlers({ node, feedUrl, claimPeer }: SfuHandlersOptions): RequestHandlers<SfuControlContract> {
+  return {
+    clock: () => ({ timeMs: performance.timeOrigin + performance.now() }),
+    routerRtpCapabilities: () => ({ rtpCapabilities: { ...node.rtpCapabilities } }),
+    createTransport: async (params) => {
+      claimPeer(params.peerId);
+      return node.createTransport(params);
+    },
+    connectTransport: async ({ transportId, dtlsParameters }) => {
+      await node.transport(transportId).connect(dtlsParameters);
+      return {};
+    },
+    restartIce: async ({ transportId }) => ({ iceParameters: await node.transport(transportId).restartIce() }),
+    produce: (params) => node.produce(params),
+    setProducerPaused: async ({ producerId, paused }) => {
+      await node.publicationOf(producerId).setProducerPaused(producerId, paused);
+      return {};
+    },
+    closeProducer: ({ producerId }) => {
+      node.publicationOf(producerId).closeProducer(producerId, 'requested');
+      return {};
+    },
+    consume: (params) => node.consume(params),
+    resumeConsumer: async ({ consumerId }) => {
+      await node.transportOf(consumerId).resumeConsumer(consumerId);
+      return {};
+    },
+    setPreferredLayers: async ({ consumerId, spatialLayer, temporalLayer }) => {
+      await node.transportOf(consumerId).setPreferredLayers(consumerId, { spatialLayer, temporalLayer });
+      return {};
+    },
+    requestKeyFrame: async ({ consumerId }) => {
+      await node.transportOf(consumerId).requestKeyFrame(consumerId);
+      return {};
+    },
+    consumeDetections: (params) => node.consumeDetections(params),
+    closePublication: ({ publicationId, reason }) => {
+      node.publication(publicationId).close(reason);
+      return {};
+    },
+    // No refusal for a peer that is gone: the wish is fulfilled.
+    closePeer: ({ peerId }) => {
+      node.closePeer(peerId, 'requested');
+      return {};
+    },
+    openTap: async (params) => ({ ...(await node.openTap(params)), feedUrl: feedUrl(params.publicationId) }),
+    resumeTap: async ({ publicationId }) => {
+      await node.publication(publicationId).resumeTap();
+      return {};
+    },
+    closeTap: ({ publicationId }) => {
+      node.publication(publicationId).closeTap('requested');
+      return {};
+    },
+    dump: () => node.dump(),
+  };
+}

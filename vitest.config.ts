@@ -1,0 +1,42 @@
+import { existsSync, readFileSync } from 'node:fs';
+import { defineConfig } from 'vitest/config';
+
+// Where set-up found or made mediasoup-worker, FFmpeg and Chromium; what the environment says goes before it.
+const toolsFile = new URL('.cache/tools.json', import.meta.url);
+const tools = existsSync(toolsFile) ? (JSON.parse(readFileSync(toolsFile, 'utf8')) as Record<string, string>) : {};
+for (const [name, path] of Object.entries(tools)) process.env[name] ||= path;
+
+const fast = {
+  include: ['{server,sfu,inference,client,db,deploy}/**/*.test.ts'],
+  exclude: ['**/node_modules/**', '**/*.it.test.ts'],
+};
+
+export default defineConfig({
+  test: {
+    projects: [
+      { test: { name: 'unit', ...fast } },
+      // Real Workers, databases, models and children: one file at a time, for the machine has two cores.
+      {
+        test: {
+          name: 'integration',
+          include: ['{server,sfu,inference,client,db,deploy}/**/*.it.test.ts'],
+          exclude: ['**/node_modules/**'],
+          fileParallelism: false,
+          testTimeout: 60_000,
+          hookTimeout: 120_000,
+          sequence: { groupOrder: 1 },
+        },
+      },
+      {
+        test: {
+          name: 'e2e',
+          include: ['client/e2e/**/*.e2e.ts'],
+          fileParallelism: false,
+          testTimeout: 180_000,
+          hookTimeout: 180_000,
+          sequence: { groupOrder: 2 },
+        },
+      },
+    ],
+  },
+});
