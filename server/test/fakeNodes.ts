@@ -34,11 +34,15 @@ export function createFakeSfu(nodeSecret: string, nodeId = 'sfu-1'): Promise<Fak
     closePeer: () => ({}),
     openTap: ({ publicationId }) => ({
       local: { ip: '127.0.0.1', port: 5000 },
+      producerId: 'video-1',
       rtpParameters: {},
       type: 'simple',
       feedUrl: `ws://127.0.0.1:1/feed/${publicationId}`,
     }),
     resumeTap: () => ({}),
+    openSource: () => ({ state: 'connecting' }),
+    closeSource: () => ({}),
+    probePorts: () => ({ ports: [], ffmpeg: null }),
     closeTap: () => ({}),
     dump: () => ({}),
   };

@@ -178,8 +178,11 @@ describe('zombies', () => {
     const request = { streamId: 's1', peerId: 'lid-closed', direction: 'recv' as const };
     const { transport } = await sfu.client.ask('createTransport', request);
     await connectIceOnce(transport);
-    const [stream] = (await sfu.client.ask('dump', {})).streams as { transports: { iceState: string }[] }[];
-    expect(stream!.transports[0]!.iceState).toBe('completed');
+    // STUN's answer can be here before the Worker's notification is.
+    await until('ICE completed', async () => {
+      const [stream] = (await sfu.client.ask('dump', {})).streams as { transports: { iceState: string }[] }[];
+      return stream!.transports[0]!.iceState === 'completed';
+    });
     await until('transportClosed', () => sfu.client.told('transportClosed').length > 0, 30_000);
     expect(sfu.client.told('transportClosed')).toMatchObject([{ peerId: 'lid-closed', reason: 'iceDisconnected' }]);
     expect(sfu.node.counts()).toMatchObject(nothing);

@@ -315,15 +315,16 @@ export class SfuNode extends EventEmitter<SfuNodeEvents> {
 
   async openTap(request: { publicationId: string; remote: SocketAddress }): Promise<{
     local: SocketAddress;
+    producerId: string;
     rtpParameters: Opaque;
     type: string;
   }> {
     const listenIp = this.#tapListenIp(request.remote.ip);
-    const { local, rtpParameters, type } = await this.publication(request.publicationId).openTap(
+    const { local, producerId, rtpParameters, type } = await this.publication(request.publicationId).openTap(
       request.remote,
       listenIp,
     );
-    return { local, rtpParameters: { ...rtpParameters }, type };
+    return { local, producerId, rtpParameters: { ...rtpParameters }, type };
   }
 
   /** A socket on the loopback address reaches loopback only, and the other way round. */

@@ -40,7 +40,7 @@ function publication(id: string, ...producerIds: string[]): PublicationView {
   const producers = producerIds.map((producerId) => {
     return { id: producerId, kind: 'video' as const, mimeType: 'video/VP8', paused: false };
   });
-  return { id, startedAt: '2026-01-01T00:00:00Z', producers };
+  return { id, startedAt: '2026-01-01T00:00:00Z', producers, publishedBy: 'browser' };
 }
 
 function joined(view: PublicationView | null): object {

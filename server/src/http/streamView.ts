@@ -16,6 +16,7 @@ export function streamView(row: StreamRow, streams: Streams, base: string): Stre
     viewers: live?.viewers ?? 0,
     analysis: live?.analysisView ?? { state: 'off' },
     modelId: row.modelId,
+    source: null,
     posterUrl: poster ? `${base}/api/v1/streams/${row.id}/poster?v=${poster.version}` : null,
     publishUrl: `${base}/publish/${row.id}`,
     whipUrl: `${base}/whip/${row.id}`,

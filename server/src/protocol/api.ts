@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { idSchema } from './ids.ts';
 import { analysisViewSchema, executionProviderSchema, modelEntrySchema } from './model.ts';
 import { publicationViewSchema } from './signaling.ts';
+import { sourceViewSchema } from './source.ts';
 
 export const streamNameSchema = z
   .string()
@@ -31,6 +32,7 @@ export const streamViewSchema = z.object({
   viewers: z.number().int().nonnegative(),
   analysis: analysisViewSchema,
   modelId: z.string().nullable().describe('null = the node default'),
+  source: sourceViewSchema.nullable().default(null).describe('what feeds it, where that is not a browser or WHIP'),
   posterUrl: z.string().nullable().describe('a recent picture, when there is one'),
   ...streamUrls,
 });

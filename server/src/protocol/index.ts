@@ -1,9 +1,11 @@
 export * from './api.ts';
 export * from './detections.ts';
+export * from './doctor.ts';
 export * from './errors.ts';
 export * from './heartbeatLoop.ts';
 export * from './ids.ts';
 export * from './inferenceControl.ts';
+export * from './ingest.ts';
 export * from './mediaRequests.ts';
 export * from './model.ts';
 export * from './nodes.ts';
@@ -11,3 +13,4 @@ export * from './rpc.ts';
 export * from './rtpTime.ts';
 export * from './sfuControl.ts';
 export * from './signaling.ts';
+export * from './source.ts';

@@ -54,6 +54,9 @@ export const analysisViewSchema = z.object({
   /** Frames analysed and source frames decoded, each per second over the last second. */
   analysisFps: z.number().nonnegative().optional(),
   sourceFps: z.number().nonnegative().optional(),
+  /** Size of the pictures that are analysed. */
+  width: z.number().int().positive().optional(),
+  height: z.number().int().positive().optional(),
   /**
    * Frames lost since the analysis began, by stage. `sampler` is the frames that latest-wins passed over. `network`
    * counts packets, not frames: what the kernel threw away at the tap's socket.

@@ -1,7 +1,9 @@
 import { z } from 'zod';
 import { idSchema, ipSchema, mediaKindSchema, opaqueSchema, portSchema } from './ids.ts';
+import { ingestStatsSchema } from './ingest.ts';
 import { mediaRequests } from './mediaRequests.ts';
-import { producerViewSchema } from './signaling.ts';
+import { layerTimelineSchema, producerViewSchema, simulcastLayerSchema } from './signaling.ts';
+import { openSourceSchema, sourceProgressSchema } from './source.ts';
 
 const nothing = z.object({});
 const socketAddressSchema = z.object({ ip: ipSchema, port: portSchema });
@@ -14,7 +16,16 @@ export const sfuControlContract = {
     routerRtpCapabilities: { params: nothing, result: z.object({ rtpCapabilities: opaqueSchema }) },
     /** A WebRtcTransport for one peer of a Stream, on the Stream's Router (made when there is none yet). */
     createTransport: {
-      params: z.object({ streamId: idSchema, peerId: idSchema, direction: z.enum(['send', 'recv']) }),
+      params: z.object({
+        streamId: idSchema,
+        peerId: idSchema,
+        direction: z.enum(['send', 'recv']),
+        /**
+         * recv only: RtpCodecCapability[] with `preferredPayloadType`, for a peer that chose the payload types itself
+         * (WHEP: the offer comes from the player, RFC 3264). Consumers on this transport then have those.
+         */
+        codecs: z.array(opaqueSchema).max(64).optional(),
+      }),
       result: z.object({ transport: opaqueSchema }),
     },
     ...mediaRequests,
@@ -25,6 +36,8 @@ export const sfuControlContract = {
         publicationId: idSchema,
         kind: mediaKindSchema,
         rtpParameters: opaqueSchema,
+        /** One layer of a simulcast; its rtpParameters have one encoding, with this rid. */
+        layer: simulcastLayerSchema.omit({ timeline: true }).optional(),
       }),
       result: z.object({ producer: producerViewSchema }),
     },
@@ -45,12 +58,40 @@ export const sfuControlContract = {
       params: z.object({ publicationId: idSchema, remote: socketAddressSchema }),
       result: z.object({
         local: socketAddressSchema,
+        /** What it taps: the Producer that is analysed. */
+        producerId: idSchema,
         /** The tap Consumer's RtpParameters: one codec, one encoding. */
         rtpParameters: opaqueSchema,
         /** simple, svc or simulcast. */
         type: z.string(),
         /** Binary WebSocket that takes one detection message per frame for this Publication; bearer NODE_SECRET. */
         feedUrl: z.string(),
+      }),
+    },
+    /**
+     * Begins one attempt of a Source and answers at once. `sourceStarted` tells of its Publication, `sourceEnded` of its
+     * end, which comes exactly once. The server decides whether another attempt follows.
+     */
+    openSource: { params: openSourceSchema, result: sourceProgressSchema },
+    /** Resolves when its FFmpeg is gone. */
+    closeSource: { params: z.object({ publicationId: idSchema }), result: nothing },
+    /** What the doctor can ask of a node: whether its RTC ports answer STUN, by UDP and by TCP. */
+    probePorts: {
+      params: nothing,
+      result: z.object({
+        ports: z.array(
+          z.object({
+            ip: z.string(),
+            port: portSchema,
+            protocol: z.enum(['udp', 'tcp']),
+            open: z.boolean(),
+            error: z.string().optional(),
+          }),
+        ),
+        announcedIp: z.string().optional(),
+        ffmpeg: z
+          .object({ version: z.string(), protocols: z.array(z.string()), encoders: z.array(z.string()) })
+          .nullable(),
       }),
     },
     resumeTap: { params: z.object({ publicationId: idSchema }), result: nothing },
@@ -71,6 +112,23 @@ export const sfuControlContract = {
       temporalLayer: z.number().int().nullable(),
     }),
     publicationClosed: z.object({ publicationId: idSchema, streamId: idSchema, reason: z.string() }),
+    /** A layer's timeline was verified, or can't be. */
+    producerTimeline: z.object({
+      publicationId: idSchema,
+      producerId: idSchema,
+      timeline: layerTimelineSchema,
+    }),
+    ingestStats: z.object({ publicationId: idSchema, streamId: idSchema, ingest: ingestStatsSchema }),
+    sourceStarted: z.object({ publicationId: idSchema, streamId: idSchema, producers: z.array(producerViewSchema) }),
+    sourceProgress: z.object({ publicationId: idSchema, streamId: idSchema, progress: sourceProgressSchema }),
+    sourceEnded: z.object({
+      publicationId: idSchema,
+      streamId: idSchema,
+      /** `finished`: the file or the publisher came to its end; `failed`: anything else that was not asked for. */
+      reason: z.enum(['requested', 'finished', 'failed']),
+      /** For people, credentials taken out. */
+      message: z.string().max(1000),
+    }),
     workerDied: z.object({ pid: z.number().int(), publicationIds: z.array(idSchema) }),
   },
 } as const;

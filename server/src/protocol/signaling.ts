@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { idSchema, mediaKindSchema, opaqueSchema } from './ids.ts';
+import { ingestStatsSchema, publishedBySchema } from './ingest.ts';
 import { mediaRequests } from './mediaRequests.ts';
 import { analysisViewSchema, modelDescriptionSchema } from './model.ts';
 
@@ -8,12 +9,38 @@ export const maxSignalingBytes = 256 * 1024;
 /** A peer that sends nothing for this long is closed; the client pings at a third of it. */
 export const signalingIdleTimeoutMs = 15_000;
 
+/**
+ * How a layer's RTP timestamps relate to the analysed layer's. `known` was verified on the packets themselves: the same
+ * frame has `timestamp + offsetTicks` (mod 2^32) there. `checking`: not yet. `unknown`: they can't be compared, so no box
+ * may be drawn on that layer as exact. The analysed layer itself is `known` with 0.
+ */
+export const layerTimelineSchema = z.discriminatedUnion('state', [
+  z.object({ state: z.literal('checking') }),
+  z.object({ state: z.literal('known'), offsetTicks: z.number().int() }),
+  z.object({ state: z.literal('unknown'), reason: z.string().max(300) }),
+]);
+export type LayerTimeline = z.infer<typeof layerTimelineSchema>;
+
+/**
+ * One simulcast layer. Each is a Producer of its own, since mediasoup rewrites the timestamps of simulcast Consumers and
+ * leaves those of simple ones alone.
+ */
+export const simulcastLayerSchema = z.object({
+  rid: z.string().max(32),
+  /** 0 = the largest picture. */
+  order: z.number().int().min(0).max(15),
+  timeline: layerTimelineSchema,
+});
+export type SimulcastLayer = z.infer<typeof simulcastLayerSchema>;
+
 export const producerViewSchema = z.object({
   id: idSchema,
   kind: mediaKindSchema,
   /** e.g. `video/VP9`. */
   mimeType: z.string(),
   paused: z.boolean(),
+  /** Only where the publisher sends several. */
+  layer: simulcastLayerSchema.optional(),
 });
 export type ProducerView = z.infer<typeof producerViewSchema>;
 
@@ -21,6 +48,11 @@ export const publicationViewSchema = z.object({
   id: idSchema,
   startedAt: z.iso.datetime(),
   producers: z.array(producerViewSchema),
+  publishedBy: publishedBySchema.default('browser'),
+  /** The video Producer that analysis sees; detections carry its timestamps. */
+  analysedProducerId: idSchema.optional(),
+  /** As the sfu receives it; changes are told by `ingestStats`. */
+  ingest: ingestStatsSchema.optional(),
 });
 export type PublicationView = z.infer<typeof publicationViewSchema>;
 
@@ -112,6 +144,7 @@ export const signalingContract = {
     modelDescription: z.object({ publicationId: idSchema, description: modelDescriptionSchema }),
     analysis: z.object({ publicationId: idSchema, analysis: analysisViewSchema }),
     publisherReport: publisherReportSchema,
+    ingestStats: z.object({ publicationId: idSchema, ingest: ingestStatsSchema }),
     viewers: z.object({ count: z.number().int().nonnegative() }),
     /** The media path is gone (worker died, zombie closed): join again with a new socket. */
     transportClosed: z.object({ transportId: idSchema, reason: z.string() }),

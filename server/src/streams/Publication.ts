@@ -59,6 +59,7 @@ export class Publication {
     return {
       id: this.id,
       startedAt: this.startedAt.toISOString(),
+      publishedBy: 'browser',
       producers: [...this.#producers.values()].map((producer) => ({ ...producer })),
     };
   }

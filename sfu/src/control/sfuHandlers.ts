@@ -1,4 +1,4 @@
-import type { RequestHandlers, SfuControlContract } from '@framelock/server/protocol';
+import { Refusal, type RequestHandlers, type SfuControlContract } from '@framelock/server/protocol';
 import type { SfuNode } from '../SfuNode.ts';
 
 export interface SfuHandlersOptions {
@@ -64,6 +64,11 @@ export function sfuHandlers({ node, feedUrl, claimPeer }: SfuHandlersOptions): R
       node.publication(publicationId).closeTap('requested');
       return {};
     },
+    openSource: () => {
+      throw new Refusal('unavailable', 'this node runs no Sources yet');
+    },
+    closeSource: () => ({}),
+    probePorts: () => ({ ports: [], ffmpeg: null }),
     dump: () => node.dump(),
   };
 }
