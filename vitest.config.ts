@@ -22,6 +22,8 @@ export default defineConfig({
           include: ['{server,sfu,inference,client,db,deploy}/**/*.it.test.ts'],
           exclude: ['**/node_modules/**'],
           fileParallelism: false,
+          // Two shared cores: a second try, which deploy/retriedTests.mjs always names.
+          retry: 1,
           testTimeout: 60_000,
           hookTimeout: 120_000,
           sequence: { groupOrder: 1 },
@@ -32,6 +34,7 @@ export default defineConfig({
           name: 'e2e',
           include: ['client/e2e/**/*.e2e.ts'],
           fileParallelism: false,
+          retry: 1,
           testTimeout: 180_000,
           hookTimeout: 180_000,
           sequence: { groupOrder: 2 },

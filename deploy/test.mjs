@@ -28,7 +28,8 @@ await runToTheEnd(async () => {
   mkdirSync(cloneCacheFolder, { recursive: true });
   rmSync(resultFile, { force: true });
   const vitest = join(repositoryFolder, 'node_modules/vitest/vitest.mjs');
-  const reporters = ['--reporter=default', '--reporter=json', `--outputFile.json=${resultFile}`];
+  const retried = `--reporter=${join(repositoryFolder, 'deploy/retriedTests.mjs')}`;
+  const reporters = ['--reporter=default', retried, '--reporter=json', `--outputFile.json=${resultFile}`];
   const code = await exitCodeOf(node24, [vitest, 'run', ...reporters, ...vitestArguments], env);
 
   const results = existsSync(resultFile) ? JSON.parse(readFileSync(resultFile, 'utf8')) : undefined;
