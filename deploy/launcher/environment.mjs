@@ -6,7 +6,7 @@ import { SetupProblem } from '../setup/report.mjs';
 
 const modelId = /^[A-Za-z0-9_-]{1,64}$/;
 /** Only the server may know these. */
-const serverOnly = ['ADMIN_TOKEN', 'DATABASE_URL'];
+const serverOnly = ['ADMIN_TOKEN', 'DATABASE_URL', 'TURN_SECRET', 'TURN_CREDENTIAL'];
 
 /**
  * The environment of this run: the process's own over `.env` in the repository's root, empty values taken as unset,

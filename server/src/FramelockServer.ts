@@ -6,6 +6,7 @@ import { createAdaptorServer } from '@hono/node-server';
 import type { Logger } from 'pino';
 import { Access } from './access/Access.ts';
 import { adminTokenOf } from './access/adminToken.ts';
+import { createIceServersFor, type IceServersFor } from './access/iceServers.ts';
 import { AnalysisScheduler } from './analysis/AnalysisScheduler.ts';
 import { type Config, ConfigurationError } from './config.ts';
 import { createApp } from './http/createApp.ts';
@@ -27,6 +28,7 @@ export class FramelockServer {
   readonly #serverId = newId();
   readonly #metrics = new Metrics();
   readonly #access: Access;
+  readonly #iceServersFor: IceServersFor;
   readonly #registry: NodeRegistry;
   readonly #analyses: AnalysisScheduler;
   readonly #streams: Streams;
@@ -41,6 +43,7 @@ export class FramelockServer {
     this.#database = database;
     const metrics = this.#metrics;
     this.#access = new Access(config);
+    this.#iceServersFor = createIceServersFor(config);
     this.#analyses = new AnalysisScheduler({ logger, metrics, inferenceNodes: () => this.#registry.inferences });
     this.#registry = this.#createRegistry();
     this.#streams = new Streams({
@@ -57,13 +60,13 @@ export class FramelockServer {
         consumerLayers: (event) => this.#signaling.peerEvents.consumerLayers?.(event),
       },
     });
-    const { iceServers, maxPeers } = config;
+    const { maxPeers } = config;
     this.#signaling = new SignalingServer({
       access: this.#access,
       metrics,
       logger,
       maxPeers,
-      iceServers,
+      iceServersFor: this.#iceServersFor,
       streams: this.#streams,
     });
     this.#http = this.#createHttp();
@@ -118,6 +121,7 @@ export class FramelockServer {
       streams: this.#streams,
       registry: this.#registry,
       metrics: this.#metrics,
+      iceServersFor: this.#iceServersFor,
       clientDist: this.#config.clientDist,
       readiness: () => this.#readiness(),
       onFault: (error, method, path) => this.#logger.error({ err: error, method, path }, 'a request failed'),

@@ -50,4 +50,18 @@ describe('parseConfig', () => {
     expect(() => parseConfig({})).toThrow('NODE_SECRET: is required');
     expect(() => parseConfig({ ...secret, ICE_SERVERS: '[{"url":"x"}]' })).toThrow('ICE_SERVERS');
   });
+
+  it('reads TURN, and says what is missing of it', () => {
+    const urls = 'turn:turn.example:3478?transport=udp, turns:[2001:db8::1]:5349';
+    expect(parseConfig({ ...secret, TURN_URLS: urls, TURN_SECRET: 'north' }).turn).toMatchObject({
+      urls: ['turn:turn.example:3478?transport=udp', 'turns:[2001:db8::1]:5349'],
+      secret: 'north',
+    });
+    expect(parseConfig(secret).turn).toBeUndefined();
+    expect(() => parseConfig({ ...secret, TURN_URLS: urls })).toThrow('TURN_URLS: needs TURN_SECRET');
+    expect(() => parseConfig({ ...secret, TURN_URLS: urls, TURN_USERNAME: 'me' })).toThrow('TURN_CREDENTIAL');
+    for (const wrong of ['http://turn.example', 'turn:', 'turn:a b', 'turn:a?transport=sctp', 'turn:a,']) {
+      expect(() => parseConfig({ ...secret, TURN_URLS: wrong, TURN_SECRET: 'north' })).toThrow('TURN_URLS');
+    }
+  });
 });

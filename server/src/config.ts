@@ -1,6 +1,7 @@
 import { isAbsolute, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { z } from 'zod';
+import type { TurnConfig } from './access/iceServers.ts';
 import { iceServerSchema } from './protocol/index.ts';
 
 const logLevels = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'] as const;
@@ -23,6 +24,9 @@ const jsonText = z.string().transform((text, context) => {
   }
 });
 
+/** RFC 7065 section 3.1, without IPv6 literals' finer rules. */
+const turnUrl = /^turns?:(?:\[[0-9a-f:.]+\]|[a-z0-9._-]+)(?::\d{1,5})?(?:\?transport=(?:udp|tcp))?$/i;
+
 /** Everything that the server reads from its environment. */
 export const environmentSchema = z.object({
   PORT: orDefault(z.coerce.number().int().min(0).max(65_535), '8080').describe('TCP port of pages, API and signalling'),
@@ -39,6 +43,13 @@ export const environmentSchema = z.object({
   ICE_SERVERS: orDefault(jsonText.pipe(z.array(iceServerSchema)), '[]').describe(
     'RTCIceServer[] as JSON, for browsers',
   ),
+  TURN_URLS: optionalText
+    .transform((text) => (text === undefined ? [] : text.split(',').map((url) => url.trim())))
+    .pipe(z.array(z.string().regex(turnUrl, 'is turn:host[:port][?transport=udp|tcp] or turns:…, comma separated')))
+    .describe('TURN servers for peers that UDP and TCP do not reach directly'),
+  TURN_SECRET: optionalText.describe("coturn's static-auth-secret: each peer gets credentials that expire"),
+  TURN_USERNAME: optionalText.describe('instead of TURN_SECRET: one name for all peers'),
+  TURN_CREDENTIAL: optionalText.describe('with TURN_USERNAME'),
   LOG_LEVEL: orDefault(z.enum(logLevels), 'info'),
   CLIENT_DIST: optionalText.describe('the built client; default client/dist'),
   MAX_PEERS: orDefault(z.coerce.number().int().min(1), '2000').describe('signalling sockets at once'),
@@ -52,6 +63,7 @@ export interface Config {
   adminToken: string | undefined;
   nodeSecret: string;
   iceServers: z.output<typeof iceServerSchema>[];
+  turn: TurnConfig | undefined;
   logLevel: (typeof logLevels)[number];
   clientDist: string;
   maxPeers: number;
@@ -77,10 +89,22 @@ export function parseConfig(environment: Record<string, string | undefined>): Co
     adminToken: values.ADMIN_TOKEN,
     nodeSecret: values.NODE_SECRET,
     iceServers: values.ICE_SERVERS,
+    turn: turnOf(values),
     logLevel: values.LOG_LEVEL,
     clientDist: clientDistOf(values.CLIENT_DIST),
     maxPeers: values.MAX_PEERS,
   };
+}
+
+function turnOf(values: z.output<typeof environmentSchema>): TurnConfig | undefined {
+  const { TURN_URLS: urls, TURN_SECRET: secret, TURN_USERNAME: username, TURN_CREDENTIAL: credential } = values;
+  if (urls.length === 0) return undefined;
+  if (secret === undefined && (username === undefined || credential === undefined)) {
+    throw new ConfigurationError(
+      "the server's configuration is not valid:\n  TURN_URLS: needs TURN_SECRET, or TURN_USERNAME and TURN_CREDENTIAL",
+    );
+  }
+  return { urls, secret, username, credential };
 }
 
 function clientDistOf(path: string | undefined): string {

@@ -1,4 +1,5 @@
 import type { Access } from '../access/Access.ts';
+import type { IceServersFor } from '../access/iceServers.ts';
 import type { Metrics } from '../Metrics.ts';
 import type { NodeRegistry } from '../nodes/NodeRegistry.ts';
 import type { Readiness } from '../protocol/index.ts';
@@ -10,6 +11,8 @@ export interface HttpContext {
   streams: Streams;
   registry: NodeRegistry;
   metrics: Metrics;
+  /** For `join`, and for the `Link` headers of WHIP and WHEP. */
+  iceServersFor: IceServersFor;
   clientDist: string;
   readiness(): Promise<Readiness>;
   onFault(error: unknown, method: string, path: string): void;

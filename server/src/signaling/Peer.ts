@@ -1,6 +1,7 @@
 import type { Logger } from 'pino';
 import type { WebSocket } from 'ws';
 import { type Access, unauthorized } from '../access/Access.ts';
+import type { IceServersFor } from '../access/iceServers.ts';
 import type { Metrics } from '../Metrics.ts';
 import { newId } from '../newId.ts';
 import type { SfuNode } from '../nodes/NodeRegistry.ts';
@@ -35,7 +36,7 @@ export interface PeerOptions {
   access: Access;
   metrics: Metrics;
   logger: Logger;
-  iceServers: ResultOf<SignalingContract, 'join'>['iceServers'];
+  iceServersFor: IceServersFor;
   onClosed(): void;
 }
 
@@ -210,7 +211,7 @@ export class Peer implements StreamPeer {
       return {
         peerId: this.id,
         streamName: live.name,
-        iceServers: this.#options.iceServers,
+        iceServers: this.#options.iceServersFor(this.id),
         routerRtpCapabilities: rtpCapabilities,
         serverTimeMs: Date.now(),
         publication: live.publication,

@@ -3,6 +3,7 @@ import type { Duplex } from 'node:stream';
 import type { Logger } from 'pino';
 import { WebSocketServer } from 'ws';
 import type { Access } from '../access/Access.ts';
+import type { IceServersFor } from '../access/iceServers.ts';
 import type { Metrics } from '../Metrics.ts';
 import {
   type EventHandlers,
@@ -12,14 +13,14 @@ import {
   type SfuControlContract,
 } from '../protocol/index.ts';
 import type { Streams } from '../streams/Streams.ts';
-import { Peer, type PeerOptions } from './Peer.ts';
+import { Peer } from './Peer.ts';
 
 export interface SignalingServerOptions {
   access: Access;
   metrics: Metrics;
   logger: Logger;
   maxPeers: number;
-  iceServers: PeerOptions['iceServers'];
+  iceServersFor: IceServersFor;
   streams: Streams;
 }
 
@@ -47,14 +48,14 @@ export class SignalingServer {
       return this.#refuse(socket, refusalOf(error));
     }
     this.#sockets.handleUpgrade(request, socket, head, (webSocket) => {
-      const { streams, access, metrics, logger, iceServers } = this.#options;
+      const { streams, access, metrics, logger, iceServersFor } = this.#options;
       const peer = Peer.create({
         socket: webSocket,
         streams,
         access,
         metrics,
         logger,
-        iceServers,
+        iceServersFor,
         onClosed: () => this.#peers.delete(peer.id),
       });
       this.#peers.set(peer.id, peer);
