@@ -9,10 +9,12 @@ import {
   type AnalysisView,
   type EventData,
   type EventOf,
+  type IngestStats,
   type MediaKind,
   type ModelDescription,
   type Opaque,
   type PublicationView,
+  type ProducerView,
   Refusal,
   type SignalingContract,
 } from '../protocol/index.ts';
@@ -128,7 +130,11 @@ export class LiveStream {
   async produce(peer: StreamPeer, sfu: SfuNode, transportId: string, kind: MediaKind, rtpParameters: Opaque) {
     while (this.#publisher && this.#publisher !== peer) await this.claimPublisher(peer);
     if (peer.closed || this.#closed) throw new Refusal('gone', 'the peer has left');
-    const publication = (this.#publication ??= new Publication({ id: newId(), sfu }));
+    const publication = (this.#publication ??= new Publication({
+      id: newId(),
+      sfu,
+      publishedBy: peer.publishedBy ?? 'browser',
+    }));
     this.#publisher = peer;
     if (publication.sfu !== sfu) throw new Refusal('gone', 'the Publication is on another node: join again');
     if (!publication.reserve(kind)) throw new Refusal('conflict', `this Publication has its ${kind} already`);
@@ -149,6 +155,28 @@ export class LiveStream {
       if (this.#publication === publication && publication.empty) this.#end('produceRefused');
       throw error;
     }
+  }
+
+  /** Whether another than `peer` publishes just now. */
+  publishedByAnother(peer: StreamPeer | undefined): boolean {
+    return this.#publisher !== undefined && this.#publisher !== peer;
+  }
+
+  /**
+   * Takes a Publication that the sfu made by itself, with all its Producers: a Source's. The caller has asked
+   * `claimPublisher` before; refuses where somebody else was quicker.
+   */
+  adopt(peer: StreamPeer, sfu: SfuNode, made: { publicationId: string; producers: readonly ProducerView[] }): void {
+    if (peer.closed || this.#closed) throw new Refusal('gone', 'the Source was closed');
+    if (this.publishedByAnother(peer)) throw new Refusal('conflict', 'another publisher has this Stream');
+    if (this.#publication) this.#end('replaced');
+    const { publicationId: id, producers } = made;
+    const publication = new Publication({ id, sfu, publishedBy: peer.publishedBy ?? 'browser' });
+    for (const producer of producers) publication.add(producer);
+    this.#publication = publication;
+    this.#publisher = peer;
+    this.#tellPublication(publication);
+    if (publication.video) this.#startAnalysis(publication);
   }
 
   #tellPublication(publication: Publication): void {
@@ -202,6 +230,14 @@ export class LiveStream {
 
   tellPublisherReport(report: EventData<SignalingContract, 'publisherReport'>): void {
     for (const peer of this.#peers.values()) if (peer.role === 'watch') peer.emit('publisherReport', report);
+  }
+
+  /** Told by itself and not as a changed Publication: it comes every 2 s. */
+  ingestStats(publicationId: string, ingest: IngestStats): void {
+    const publication = this.#publication;
+    if (publication?.id !== publicationId) return;
+    publication.ingest = ingest;
+    if (publication.announced) this.#emit('ingestStats', { publicationId, ingest });
   }
 
   producerClosed(publicationId: string, producerId: string, reason = 'producersClosed'): void {

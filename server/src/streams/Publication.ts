@@ -1,19 +1,23 @@
 import type { SfuNode } from '../nodes/NodeRegistry.ts';
-import type { MediaKind, ProducerView, PublicationView } from '../protocol/index.ts';
+import type { IngestStats, MediaKind, ProducerView, PublicationView, PublishedBy } from '../protocol/index.ts';
 
 /** One run of a Stream: its Producers on one sfu node. It is told to others once its first Producer is there. */
 export class Publication {
   readonly id: string;
   readonly sfu: SfuNode;
+  readonly publishedBy: PublishedBy;
   readonly startedAt = new Date();
   readonly #producers = new Map<string, ProducerView>();
   /** Kinds whose Producer is being made. */
   readonly #coming = new Set<MediaKind>();
   announced = false;
+  /** As the sfu received it last. */
+  ingest: IngestStats | undefined;
 
-  constructor(options: { id: string; sfu: SfuNode }) {
+  constructor(options: { id: string; sfu: SfuNode; publishedBy?: PublishedBy }) {
     this.id = options.id;
     this.sfu = options.sfu;
+    this.publishedBy = options.publishedBy ?? 'browser';
   }
 
   /** False when it has (or will have) one of this kind. */
@@ -59,8 +63,9 @@ export class Publication {
     return {
       id: this.id,
       startedAt: this.startedAt.toISOString(),
-      publishedBy: 'browser',
+      publishedBy: this.publishedBy,
       producers: [...this.#producers.values()].map((producer) => ({ ...producer })),
+      ...(this.ingest ? { ingest: this.ingest } : {}),
     };
   }
 }
