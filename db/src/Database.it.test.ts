@@ -59,6 +59,18 @@ describe.each(engines)('Database on %s', (engine) => {
     expect(await database.streams.setModel('none', null)).toBeUndefined();
   });
 
+  it('keeps a Source as it was given, and finds the Streams that have one', async () => {
+    const source = { type: 'rtsp', url: 'rtsp://me:it\'s@camera.example/1?a="b"', nested: { list: [1, null, 'ü'] } };
+    await database.streams.insert({ id: 'one', name: 'n', streamKey: 'key' });
+    await database.streams.insert({ id: 'two', name: 'n', streamKey: 'key' });
+    expect((await database.streams.get('one'))?.source).toBeNull();
+    expect((await database.streams.setSource('one', source))?.source).toEqual(source);
+    expect((await database.streams.listWithSource()).map((row) => [row.id, row.source])).toEqual([['one', source]]);
+    expect((await database.streams.setSource('one', null))?.source).toBeNull();
+    expect(await database.streams.listWithSource()).toEqual([]);
+    expect(await database.streams.setSource('none', source)).toBeUndefined();
+  });
+
   it('deletes a Stream with its Publications, once', async () => {
     await database.streams.insert({ id: 'one', name: 'n', streamKey: 'key' });
     await database.publications.begin({ id: 'p', streamId: 'one', sfuNodeId: 's', serverId: 'me' });

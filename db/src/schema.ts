@@ -1,4 +1,4 @@
-import { index, integer, pgTable, real, text, timestamp } from 'drizzle-orm/pg-core';
+import { index, integer, jsonb, pgTable, real, text, timestamp } from 'drizzle-orm/pg-core';
 
 const instant = (name: string) => timestamp(name, { withTimezone: true, mode: 'date' });
 
@@ -9,6 +9,8 @@ export const streams = pgTable('streams', {
   streamKey: text('stream_key').notNull(),
   /** Null = the inference node's default Model. */
   modelId: text('model_id'),
+  /** The SourceSpec that feeds it, as the API took it; the server checks it again when it reads it. */
+  source: jsonb('source'),
   createdAt: instant('created_at').notNull().defaultNow(),
 });
 

@@ -1,4 +1,4 @@
-import { asc, eq } from 'drizzle-orm';
+import { asc, eq, isNotNull } from 'drizzle-orm';
 import type { Drizzle } from '../connection.ts';
 import { type StreamRow, streams } from '../schema.ts';
 
@@ -28,6 +28,22 @@ export class StreamStore {
   async setModel(id: string, modelId: string | null): Promise<StreamRow | undefined> {
     const [row] = await this.#drizzle.update(streams).set({ modelId }).where(eq(streams.id, id)).returning();
     return row;
+  }
+
+  /** Null = none. Undefined when there is no such Stream. */
+  async setSource(id: string, source: unknown): Promise<StreamRow | undefined> {
+    const [row] = await this.#drizzle.update(streams).set({ source }).where(eq(streams.id, id)).returning();
+    return row;
+  }
+
+  /** Those that have a Source, oldest first. */
+  async listWithSource(): Promise<StreamRow[]> {
+    const ordered = [asc(streams.createdAt), asc(streams.id)];
+    return this.#drizzle
+      .select()
+      .from(streams)
+      .where(isNotNull(streams.source))
+      .orderBy(...ordered);
   }
 
   /** Also its Publications. False when there was no such Stream. */
