@@ -1,6 +1,7 @@
 import { EventEmitter } from 'node:events';
 import type { types } from 'mediasoup';
-import { Refusal, type MediaKind, type ProducerView } from '@framelock/server/protocol';
+import { Refusal, type IngestStats, type MediaKind, type ProducerView } from '@framelock/server/protocol';
+import { IngestMeter } from './IngestMeter.ts';
 import { askMediasoup } from './mediasoupRefusal.ts';
 import { DetectionFeed } from './tap/DetectionFeed.ts';
 import { FrameTap, type SocketAddress } from './tap/FrameTap.ts';
@@ -23,6 +24,7 @@ interface HeldProducer {
 interface PublicationEvents {
   producer: [producerId: string];
   producerClosed: [producerId: string, reason: string];
+  ingest: [IngestStats];
   closed: [reason: string];
 }
 
@@ -32,6 +34,7 @@ export class Publication extends EventEmitter<PublicationEvents> {
   readonly streamId: string;
   readonly feed: DetectionFeed;
   readonly #router: types.Router;
+  readonly #meter = IngestMeter.create({ onStats: (stats) => this.emit('ingest', stats) });
   readonly #producers = new Map<string, HeldProducer>();
   #peerId: string | undefined;
   /** Kinds whose Producer the Worker is making. */
@@ -88,6 +91,7 @@ export class Publication extends EventEmitter<PublicationEvents> {
       const onTransportClosed = (reason: string): void => this.closeProducer(producer.id, reason);
       transport.once('closed', onTransportClosed);
       this.#producers.set(producer.id, { producer, release: () => transport.off('closed', onTransportClosed) });
+      this.#meter.add(producer);
       this.emit('producer', producer.id);
       return viewOf(producer);
     } finally {
@@ -157,6 +161,7 @@ export class Publication extends EventEmitter<PublicationEvents> {
       this.emit('producerClosed', producerId, reason);
     }
     this.#producers.clear();
+    this.#meter.close();
     this.feed.close(reason);
     this.emit('closed', reason);
   }

@@ -225,6 +225,7 @@ export class SfuNode extends EventEmitter<SfuNodeEvents> {
       this.#producers.delete(producerId);
       if (reason !== 'requested') this.emit('producerClosed', { producerId, publicationId, reason });
     });
+    publication.on('ingest', (ingest) => this.emit('ingestStats', { publicationId, streamId, ingest }));
     publication.once('closed', (reason) => {
       this.#publications.delete(publicationId);
       this.#log.info({ streamId, publicationId, reason }, 'Publication closed');
