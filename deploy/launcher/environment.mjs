@@ -20,6 +20,7 @@ export function readEnvironment(own, repositoryFolder, startFolder = own.INIT_CW
 
   env.DATA_DIR = fromStart(env.DATA_DIR ?? 'data');
   env.MODELS_DIR = env.MODELS_DIR ? fromStart(env.MODELS_DIR) : join(env.DATA_DIR, 'models');
+  env.SOURCE_FILES_DIR = env.SOURCE_FILES_DIR ? fromStart(env.SOURCE_FILES_DIR) : join(env.DATA_DIR, 'files');
   env.CLIENT_DIST = env.CLIENT_DIST ? fromStart(env.CLIENT_DIST) : join(repositoryFolder, 'client/dist');
   if (env.MODEL && !modelId.test(env.MODEL)) env.MODEL = fromStart(env.MODEL);
   for (const name of ['MEDIASOUP_WORKER_BIN', 'FFMPEG_BIN', 'CHROMIUM_BIN'])

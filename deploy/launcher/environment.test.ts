@@ -8,6 +8,8 @@ import { logLine } from './logLine.mjs';
 test('paths count from the folder in which npm start ran; model ids stay ids', () => {
   const read = (own: Record<string, string>) => readEnvironment({ INIT_CWD: '/here', ...own }, '/repository');
   expect(read({})).toMatchObject({ DATA_DIR: '/here/data', MODELS_DIR: '/here/data/models' });
+  expect(read({}).SOURCE_FILES_DIR).toBe('/here/data/files');
+  expect(read({ SOURCE_FILES_DIR: 'clips' }).SOURCE_FILES_DIR).toBe('/here/clips');
   expect(read({}).CLIENT_DIST).toBe('/repository/client/dist');
   expect(read({ MODEL: '../shared/assets/models/yolox_nano.onnx' }).MODEL).toBe(
     '/shared/assets/models/yolox_nano.onnx',

@@ -51,6 +51,16 @@ describe('parseConfig', () => {
     expect(() => parseConfig({ ...secret, ICE_SERVERS: '[{"url":"x"}]' })).toThrow('ICE_SERVERS');
   });
 
+  it('lets Sources reach private addresses on a machine of its own only, unless told otherwise', () => {
+    expect(parseConfig(secret)).toMatchObject({ sourceAllowPrivate: true, maxUploadBytes: 2_147_483_648 });
+    expect(parseConfig({ ...secret, HOST: '0.0.0.0' }).sourceAllowPrivate).toBe(false);
+    expect(parseConfig({ ...secret, HOST: '0.0.0.0', SOURCE_ALLOW_PRIVATE: 'true' }).sourceAllowPrivate).toBe(true);
+    expect(parseConfig({ ...secret, SOURCE_ALLOW_PRIVATE: 'false' }).sourceAllowPrivate).toBe(false);
+    expect(() => parseConfig({ ...secret, SOURCE_ALLOW_PRIVATE: 'yes' })).toThrow('SOURCE_ALLOW_PRIVATE');
+    expect(parseConfig({ ...secret, DATA_DIR: '/d' }).sourceFilesDir).toBe('/d/files');
+    expect(parseConfig({ ...secret, DATA_DIR: '/d', SOURCE_FILES_DIR: '/f' }).sourceFilesDir).toBe('/f');
+  });
+
   it('reads TURN, and says what is missing of it', () => {
     const urls = 'turn:turn.example:3478?transport=udp, turns:[2001:db8::1]:5349';
     expect(parseConfig({ ...secret, TURN_URLS: urls, TURN_SECRET: 'north' }).turn).toMatchObject({

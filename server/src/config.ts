@@ -1,7 +1,8 @@
-import { isAbsolute, resolve } from 'node:path';
+import { isAbsolute, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { z } from 'zod';
 import type { TurnConfig } from './access/iceServers.ts';
+import { isLoopbackName } from './access/loopback.ts';
 import { iceServerSchema } from './protocol/index.ts';
 
 const logLevels = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'] as const;
@@ -50,6 +51,11 @@ export const environmentSchema = z.object({
   TURN_SECRET: optionalText.describe("coturn's static-auth-secret: each peer gets credentials that expire"),
   TURN_USERNAME: optionalText.describe('instead of TURN_SECRET: one name for all peers'),
   TURN_CREDENTIAL: optionalText.describe('with TURN_USERNAME'),
+  SOURCE_FILES_DIR: optionalText.describe('files that a Source may play; default DATA_DIR/files; the sfu reads it too'),
+  SOURCE_ALLOW_PRIVATE: optionalText
+    .pipe(z.enum(['true', 'false', '1', '0'], 'is true or false').optional())
+    .describe('Sources may reach loopback, private and link-local addresses; default: only where HOST is loopback'),
+  MAX_UPLOAD_BYTES: orDefault(z.coerce.number().int().min(1), String(2 * 1024 ** 3)).describe('of one source file'),
   LOG_LEVEL: orDefault(z.enum(logLevels), 'info'),
   CLIENT_DIST: optionalText.describe('the built client; default client/dist'),
   MAX_PEERS: orDefault(z.coerce.number().int().min(1), '2000').describe('signalling sockets at once'),
@@ -64,6 +70,9 @@ export interface Config {
   nodeSecret: string;
   iceServers: z.output<typeof iceServerSchema>[];
   turn: TurnConfig | undefined;
+  sourceFilesDir: string;
+  sourceAllowPrivate: boolean;
+  maxUploadBytes: number;
   logLevel: (typeof logLevels)[number];
   clientDist: string;
   maxPeers: number;
@@ -90,6 +99,12 @@ export function parseConfig(environment: Record<string, string | undefined>): Co
     nodeSecret: values.NODE_SECRET,
     iceServers: values.ICE_SERVERS,
     turn: turnOf(values),
+    sourceFilesDir: resolve(values.SOURCE_FILES_DIR ?? join(values.DATA_DIR, 'files')),
+    sourceAllowPrivate:
+      values.SOURCE_ALLOW_PRIVATE === undefined
+        ? isLoopbackName(values.HOST)
+        : ['true', '1'].includes(values.SOURCE_ALLOW_PRIVATE),
+    maxUploadBytes: values.MAX_UPLOAD_BYTES,
     logLevel: values.LOG_LEVEL,
     clientDist: clientDistOf(values.CLIENT_DIST),
     maxPeers: values.MAX_PEERS,
