@@ -32,6 +32,8 @@ export class PublicationAnalysis {
   readonly #logger: Logger;
   #view: AnalysisView = { state: 'starting' };
   #description: ModelDescription | undefined;
+  /** What the sfu taps: its timestamps are those of the detections. */
+  #producerId: string | undefined;
   #modelId: string | null;
   #nextRevision: number;
   /** The node at work, from its choice until its end. */
@@ -138,11 +140,13 @@ export class PublicationAnalysis {
     this.#stillWanted();
     const {
       local: remote,
+      producerId,
       rtpParameters,
       type,
       feedUrl,
     } = await sfu.request('openTap', { publicationId, remote: local });
     this.#stillWanted();
+    this.#producerId = producerId;
     const modelId = this.#modelId;
     const { description } = await node.request(
       'startAnalysis',
@@ -251,9 +255,9 @@ export class PublicationAnalysis {
   #describe(description: ModelDescription): void {
     // The event and the answer to our own request both tell of one change.
     if (this.#description && description.revision <= this.#description.revision) return;
-    this.#description = description;
+    this.#description = { ...description, ...(this.#producerId ? { producerId: this.#producerId } : {}) };
     this.#nextRevision = description.revision + 1;
-    this.#options.onDescription(description);
+    this.#options.onDescription(this.#description);
   }
 
   #setView(view: AnalysisView): void {

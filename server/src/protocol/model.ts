@@ -37,6 +37,11 @@ export const modelDescriptionSchema = z.object({
   inputWidth: z.number().int().positive(),
   inputHeight: z.number().int().positive(),
   executionProvider: executionProviderSchema,
+  /**
+   * The Producer whose RTP timestamps the messages of this revision carry; the server adds it. With simulcast layers
+   * nothing else tells to which of them a message belongs.
+   */
+  producerId: idSchema.optional(),
 });
 export type ModelDescription = z.infer<typeof modelDescriptionSchema>;
 

@@ -118,6 +118,8 @@ export const sfuControlContract = {
       producerId: idSchema,
       timeline: layerTimelineSchema,
     }),
+    /** Another layer of a simulcast is the analysed one now; analysis must begin anew, since its tap is on the one before. */
+    analysedProducer: z.object({ publicationId: idSchema, streamId: idSchema, producerId: idSchema }),
     ingestStats: z.object({ publicationId: idSchema, streamId: idSchema, ingest: ingestStatsSchema }),
     sourceStarted: z.object({ publicationId: idSchema, streamId: idSchema, producers: z.array(producerViewSchema) }),
     sourceProgress: z.object({ publicationId: idSchema, streamId: idSchema, progress: sourceProgressSchema }),

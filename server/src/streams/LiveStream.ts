@@ -10,6 +10,7 @@ import {
   type EventData,
   type EventOf,
   type IngestStats,
+  type LayerTimeline,
   type MediaKind,
   type ModelDescription,
   type Opaque,
@@ -127,7 +128,15 @@ export class LiveStream {
     }
   }
 
-  async produce(peer: StreamPeer, sfu: SfuNode, transportId: string, kind: MediaKind, rtpParameters: Opaque) {
+  /** `layer`: one of the layers of a simulcast, each of which is a Producer of its own. */
+  async produce(
+    peer: StreamPeer,
+    sfu: SfuNode,
+    transportId: string,
+    kind: MediaKind,
+    rtpParameters: Opaque,
+    layer?: { rid: string; order: number },
+  ) {
     while (this.#publisher && this.#publisher !== peer) await this.claimPublisher(peer);
     if (peer.closed || this.#closed) throw new Refusal('gone', 'the peer has left');
     const publication = (this.#publication ??= new Publication({
@@ -137,21 +146,26 @@ export class LiveStream {
     }));
     this.#publisher = peer;
     if (publication.sfu !== sfu) throw new Refusal('gone', 'the Publication is on another node: join again');
-    if (!publication.reserve(kind)) throw new Refusal('conflict', `this Publication has its ${kind} already`);
+    const release = publication.reserve(kind, layer?.rid);
+    if (!release) throw new Refusal('conflict', `this Publication has its ${kind} already`);
     const publicationId = publication.id;
     try {
-      const { producer } = await sfu.request('produce', { transportId, publicationId, kind, rtpParameters });
+      const { producer } = await sfu.request('produce', {
+        ...{ transportId, publicationId, kind, rtpParameters },
+        ...(layer ? { layer } : {}),
+      });
       if (this.#publication !== publication) {
         void sfu.requestIfOpen('closePublication', { publicationId, reason: 'gone' });
         throw new Refusal('gone', 'the Publication ended meanwhile');
       }
       publication.add(producer);
-      publication.release(kind);
+      release();
       this.#tellPublication(publication);
-      if (kind === 'video') this.#startAnalysis(publication);
+      // Of several layers the sfu says which is analysed; the first begins it.
+      if (kind === 'video' && !(layer && this.#analysis)) this.#startAnalysis(publication);
       return { producerId: producer.id, publicationId };
     } catch (error) {
-      publication.release(kind);
+      release();
       if (this.#publication === publication && publication.empty) this.#end('produceRefused');
       throw error;
     }
@@ -246,8 +260,24 @@ export class LiveStream {
     const producer = publication.remove(producerId);
     if (!producer) return;
     if (publication.empty) return this.#end(reason);
-    if (producer.kind === 'video') this.#stopAnalysis('the video was closed');
+    // Of a simulcast another layer is analysed from now on, and the sfu says which.
+    if (producer.kind === 'video' && !publication.video) this.#stopAnalysis('the video was closed');
     this.#emit('publicationChanged', { publication: publication.view() });
+  }
+
+  /** How a simulcast layer's timestamps relate to the analysed layer's. */
+  producerTimeline(publicationId: string, producerId: string, timeline: LayerTimeline): void {
+    const publication = this.#publication;
+    if (publication?.id !== publicationId || !publication.setTimeline(producerId, timeline)) return;
+    if (publication.announced) this.#emit('publicationChanged', { publication: publication.view() });
+  }
+
+  /** Another layer is analysed from now on: the tap, and with it the analysis, begin anew on that. */
+  analysedProducer(publicationId: string, producerId: string): void {
+    const publication = this.#publication;
+    if (publication?.id !== publicationId || !publication.setAnalysed(producerId)) return;
+    if (publication.announced) this.#emit('publicationChanged', { publication: publication.view() });
+    if (this.#analysis) this.#startAnalysis(publication);
   }
 
   /** The sfu ended it: nothing is left there to close. */

@@ -1,5 +1,8 @@
+import { isDeepStrictEqual } from 'node:util';
 import type { SfuNode } from '../nodes/NodeRegistry.ts';
-import type { IngestStats, MediaKind, ProducerView, PublicationView, PublishedBy } from '../protocol/index.ts';
+import type { IngestStats, LayerTimeline, MediaKind, ProducerView, PublicationView, PublishedBy } from '../protocol/index.ts';
+
+const maxLayers = 4;
 
 /** One run of a Stream: its Producers on one sfu node. It is told to others once its first Producer is there. */
 export class Publication {
@@ -8,8 +11,10 @@ export class Publication {
   readonly publishedBy: PublishedBy;
   readonly startedAt = new Date();
   readonly #producers = new Map<string, ProducerView>();
-  /** Kinds whose Producer is being made. */
-  readonly #coming = new Set<MediaKind>();
+  /** Those whose Producer is being made. */
+  readonly #coming = new Set<{ kind: MediaKind; rid: string | undefined }>();
+  /** Of a simulcast: the layer that the sfu says to analyse. */
+  #analysedProducerId: string | undefined;
   announced = false;
   /** As the sfu received it last. */
   ingest: IngestStats | undefined;
@@ -20,16 +25,18 @@ export class Publication {
     this.publishedBy = options.publishedBy ?? 'browser';
   }
 
-  /** False when it has (or will have) one of this kind. */
-  reserve(kind: MediaKind): boolean {
-    if (this.#coming.has(kind) || [...this.#producers.values()].some((producer) => producer.kind === kind))
-      return false;
-    this.#coming.add(kind);
-    return true;
-  }
-
-  release(kind: MediaKind): void {
-    this.#coming.delete(kind);
+  /**
+   * Answers how to release it; undefined when it has (or will have) one of this kind. Several videos are only the layers
+   * of one simulcast, each with a rid of its own.
+   */
+  reserve(kind: MediaKind, rid?: string): (() => void) | undefined {
+    const made = [...this.#producers.values()].map((one) => ({ kind: one.kind, rid: one.layer?.rid }));
+    const taken = [...this.#coming, ...made].filter((one) => one.kind === kind);
+    if (taken.length >= maxLayers) return undefined;
+    if (taken.some((one) => rid === undefined || one.rid === undefined || one.rid === rid)) return undefined;
+    const reserved = { kind, rid };
+    this.#coming.add(reserved);
+    return () => void this.#coming.delete(reserved);
   }
 
   add(producer: ProducerView): void {
@@ -55,8 +62,25 @@ export class Publication {
     return this.#producers.size === 0 && this.#coming.size === 0;
   }
 
+  /** The analysed one of several layers. */
   get video(): ProducerView | undefined {
-    return [...this.#producers.values()].find((producer) => producer.kind === 'video');
+    const videos = [...this.#producers.values()].filter(({ kind }) => kind === 'video');
+    return videos.find(({ id }) => id === this.#analysedProducerId) ?? videos[0];
+  }
+
+  /** False where it was known. */
+  setTimeline(producerId: string, timeline: LayerTimeline): boolean {
+    const layer = this.#producers.get(producerId)?.layer;
+    if (!layer || isDeepStrictEqual(layer.timeline, timeline)) return false;
+    layer.timeline = timeline;
+    return true;
+  }
+
+  /** False where it was known. The sfu's word can come before its answer that the Producer was made. */
+  setAnalysed(producerId: string): boolean {
+    const isNew = this.#analysedProducerId !== producerId;
+    this.#analysedProducerId = producerId;
+    return isNew;
   }
 
   view(): PublicationView {
@@ -64,7 +88,8 @@ export class Publication {
       id: this.id,
       startedAt: this.startedAt.toISOString(),
       publishedBy: this.publishedBy,
-      producers: [...this.#producers.values()].map((producer) => ({ ...producer })),
+      producers: [...this.#producers.values()].map((producer) => structuredClone(producer)),
+      ...(this.video ? { analysedProducerId: this.video.id } : {}),
       ...(this.ingest ? { ingest: this.ingest } : {}),
     };
   }

@@ -130,6 +130,11 @@ export class Streams {
       },
       publicationClosed: ({ streamId, publicationId, reason }) =>
         this.#live.get(streamId)?.publicationClosed(publicationId, reason),
+      producerTimeline: ({ publicationId, producerId, timeline }) => {
+        for (const live of this.all) live.producerTimeline(publicationId, producerId, timeline);
+      },
+      analysedProducer: ({ streamId, publicationId, producerId }) =>
+        this.#live.get(streamId)?.analysedProducer(publicationId, producerId),
       workerDied: ({ pid, publicationIds }) => {
         this.#options.logger.warn({ pid, publications: publicationIds.length }, 'mediasoup-worker died');
         for (const live of this.all) for (const id of publicationIds) live.publicationClosed(id, 'workerDied');
