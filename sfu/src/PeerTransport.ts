@@ -3,6 +3,7 @@ import type { types } from 'mediasoup';
 import { Refusal, type MediaKind, type Opaque } from '@framelock/server/protocol';
 import { askMediasoup } from './mediasoupRefusal.ts';
 import { maxFeedMessageBytes } from './tap/DetectionFeed.ts';
+import type { PublishingTransport } from './PublishingTransport.ts';
 import { checkDtlsParameters, checkRtpCapabilities, checkRtpParameters } from './rtpRules.ts';
 import type { SfuMetrics } from './metrics.ts';
 
@@ -52,7 +53,7 @@ const keyFrameRequestDelayMs = 250;
 const maxConsumers = 64;
 
 /** One direction of one peer: a WebRtcTransport on its Worker's WebRtcServer, and the Consumers on it. */
-export class PeerTransport extends EventEmitter<PeerTransportEvents> {
+export class PeerTransport extends EventEmitter<PeerTransportEvents> implements PublishingTransport {
   readonly streamId: string;
   readonly peerId: string;
   readonly direction: TransportDirection;
@@ -104,6 +105,10 @@ export class PeerTransport extends EventEmitter<PeerTransportEvents> {
 
   get id(): string {
     return this.#transport.id;
+  }
+
+  get publisherId(): string {
+    return this.peerId;
   }
 
   get closed(): boolean {

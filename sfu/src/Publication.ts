@@ -5,7 +5,7 @@ import { IngestMeter } from './IngestMeter.ts';
 import { askMediasoup } from './mediasoupRefusal.ts';
 import { DetectionFeed } from './tap/DetectionFeed.ts';
 import { FrameTap, type SocketAddress } from './tap/FrameTap.ts';
-import type { PeerTransport } from './PeerTransport.ts';
+import type { PublishingTransport } from './PublishingTransport.ts';
 import type { SfuMetrics } from './metrics.ts';
 
 export interface PublicationOptions {
@@ -36,7 +36,7 @@ export class Publication extends EventEmitter<PublicationEvents> {
   readonly #router: types.Router;
   readonly #meter = IngestMeter.create({ onStats: (stats) => this.emit('ingest', stats) });
   readonly #producers = new Map<string, HeldProducer>();
-  #peerId: string | undefined;
+  #publisherId: string | undefined;
   /** Kinds whose Producer the Worker is making. */
   readonly #pendingKinds = new Set<MediaKind>();
   #tap: FrameTap | undefined;
@@ -75,9 +75,10 @@ export class Publication extends EventEmitter<PublicationEvents> {
   }
 
   /** A Producer that is refused leaves a Publication without any closed. */
-  async produce(transport: PeerTransport, kind: MediaKind, rtpParameters: unknown): Promise<ProducerView> {
-    this.#peerId ??= transport.peerId;
-    if (transport.peerId !== this.#peerId) throw new Refusal('conflict', 'this Publication belongs to another peer');
+  async produce(transport: PublishingTransport, kind: MediaKind, rtpParameters: unknown): Promise<ProducerView> {
+    this.#publisherId ??= transport.publisherId;
+    if (transport.publisherId !== this.#publisherId)
+      throw new Refusal('conflict', 'this Publication belongs to another peer');
     if (this.#pendingKinds.has(kind) || this.producers.some((one) => one.kind === kind)) {
       throw new Refusal('conflict', `this Publication has a Producer of kind ${kind} already`);
     }

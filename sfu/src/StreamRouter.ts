@@ -4,6 +4,7 @@ import { Refusal } from '@framelock/server/protocol';
 import { askMediasoup } from './mediasoupRefusal.ts';
 import { PeerTransport, type TransportDirection, type TransportTimeouts } from './PeerTransport.ts';
 import { Publication } from './Publication.ts';
+import { SourceTransport } from './source/SourceTransport.ts';
 import type { MediaWorker } from './MediaWorker.ts';
 import type { SfuMetrics } from './metrics.ts';
 
@@ -20,13 +21,13 @@ interface StreamRouterEvents {
   closed: [reason: string];
 }
 
-/** The Router of one live Stream: its peers' transports and its Publication. Closes with its last transport. */
+/** The Router of one live Stream: its peers' and its Source's transports, and its Publication. Closes with its last transport. */
 export class StreamRouter extends EventEmitter<StreamRouterEvents> {
   readonly streamId: string;
   readonly worker: MediaWorker;
   readonly #options: StreamRouterOptions;
   readonly #router: types.Router;
-  readonly #transports = new Set<PeerTransport>();
+  readonly #transports = new Set<PeerTransport | SourceTransport>();
   readonly #publications = new Map<string, Promise<Publication>>();
   readonly #open = new Set<Publication>();
   #pendingTransports = 0;
@@ -56,24 +57,34 @@ export class StreamRouter extends EventEmitter<StreamRouterEvents> {
   }
 
   async createTransport(peerId: string, direction: TransportDirection): Promise<PeerTransport> {
+    const { timeouts, metrics, worker } = this.#options;
+    const options = { router: this.#router, webRtcServer: worker.webRtcServer, peerId, direction, timeouts, metrics };
+    const transport = await this.#hold(() => PeerTransport.create({ ...options, streamId: this.streamId }));
+    this.emit('transport', transport);
+    return transport;
+  }
+
+  /** Where FFmpeg sends one elementary stream of a Source to. */
+  createSourceTransport(publisherId: string): Promise<SourceTransport> {
+    return this.#hold(() => SourceTransport.create({ router: this.#router, publisherId }));
+  }
+
+  /** A transport keeps the Router open while it lives. */
+  async #hold<T extends PeerTransport | SourceTransport>(make: () => Promise<T>): Promise<T> {
     if (this.#closed) throw new Refusal('unavailable', 'the Router closed meanwhile; try again');
     this.#pendingTransports++;
     try {
-      const { timeouts, metrics, worker } = this.#options;
-      const options = { router: this.#router, webRtcServer: worker.webRtcServer, peerId, direction, timeouts, metrics };
-      const transport = await askMediasoup('createTransport', () =>
-        PeerTransport.create({ ...options, streamId: this.streamId }),
-      );
+      const transport = await askMediasoup('createTransport', make);
       if (this.#closed) {
         transport.close('routerClosed');
         throw new Refusal('unavailable', 'the Router closed meanwhile; try again');
       }
       this.#transports.add(transport);
-      transport.once('closed', (reason) => {
+      const onClosed = (reason: string): void => {
         this.#transports.delete(transport);
         this.#closeIfUnused(reason);
-      });
-      this.emit('transport', transport);
+      };
+      (transport as SourceTransport).once('closed', onClosed);
       return transport;
     } finally {
       this.#pendingTransports--;

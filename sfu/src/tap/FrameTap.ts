@@ -17,7 +17,7 @@ export interface FrameTapOptions {
 }
 
 /** Outside Linux's ephemeral range (32768 up) and away from RTC_PORT, so that a Worker's own port stays free for its restart. */
-const tapPorts = { min: 20_000, max: 29_999 };
+export const plainPorts = { min: 20_000, max: 29_999 };
 const sendBufferBytes = 4 * 1024 * 1024;
 const repairFeedback = new Set(['nack', 'nack pli', 'ccm fir']);
 
@@ -47,7 +47,7 @@ export class FrameTap {
   static async create(options: FrameTapOptions): Promise<FrameTap> {
     const { router, producer, listenIp, remote } = options;
     const transport = await router.createPlainTransport({
-      listenInfo: { protocol: 'udp', ip: listenIp, portRange: tapPorts, sendBufferSize: sendBufferBytes },
+      listenInfo: { protocol: 'udp', ip: listenIp, portRange: plainPorts, sendBufferSize: sendBufferBytes },
       rtcpMux: true,
       comedia: false,
     });
