@@ -135,6 +135,8 @@ export class Streams {
       },
       analysedProducer: ({ streamId, publicationId, producerId }) =>
         this.#live.get(streamId)?.analysedProducer(publicationId, producerId),
+      ingestStats: ({ streamId, publicationId, ingest }) =>
+        this.#live.get(streamId)?.ingestStats(publicationId, ingest),
       workerDied: ({ pid, publicationIds }) => {
         this.#options.logger.warn({ pid, publications: publicationIds.length }, 'mediasoup-worker died');
         for (const live of this.all) for (const id of publicationIds) live.publicationClosed(id, 'workerDied');
