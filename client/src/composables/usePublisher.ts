@@ -1,5 +1,5 @@
 import { useIntervalFn } from '@vueuse/core';
-import { onScopeDispose, ref, shallowRef } from 'vue';
+import { computed, onScopeDispose, ref, shallowRef } from 'vue';
 import { accessNeeded, accessToken } from '../api/accessToken.ts';
 import { Publisher, type PublisherOptions, type PublisherProblem, type PublisherState } from '../rtc/Publisher.ts';
 import type { PublisherStats } from '../rtc/PublisherStats.ts';
@@ -19,6 +19,8 @@ export function usePublisher(streamId: string) {
   const problem = shallowRef<PublisherProblem>();
   const history = ref<Record<FigureName, number[]>>(emptyHistory());
   const liveSinceMs = ref<number>();
+  const busy = computed(() => state.value !== 'idle');
+  const live = computed(() => state.value === 'live');
   let turn = 0;
   let subscriptions: (() => void)[] = [];
 
@@ -84,8 +86,9 @@ export function usePublisher(streamId: string) {
   }, 1000);
   onScopeDispose(() => stop('the page was left'));
 
-  return { publisher, state, stats, problem, history, liveSinceMs, start, stop };
+  return { publisher, state, stats, problem, history, liveSinceMs, busy, live, start, stop };
 }
+export type PublisherRefs = ReturnType<typeof usePublisher>;
 
 function emptyHistory(): Record<FigureName, number[]> {
   return { bitrateBps: [], rttMs: [], fps: [], encodeMs: [], captureToSendMs: [], packetsLost: [] };
