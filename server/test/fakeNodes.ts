@@ -22,6 +22,7 @@ export function createFakeSfu(nodeSecret: string, nodeId = 'sfu-1'): Promise<Fak
     createTransport: () => ({ transport: { id: id('transport') } }),
     connectTransport: () => ({}),
     restartIce: () => ({ iceParameters: {} }),
+    transportState: () => ({ iceState: 'completed', dtlsState: 'connected', bytesReceived: Date.now() }),
     produce: ({ kind }) => ({ producer: { id: id(kind), kind, mimeType: `${kind}/any`, paused: false } }),
     setProducerPaused: () => ({}),
     closeProducer: () => ({}),

@@ -131,6 +131,13 @@ export class PeerTransport extends EventEmitter<PeerTransportEvents> implements 
     await askMediasoup('connectTransport', () => this.#transport.connect({ dtlsParameters: valid }));
   }
 
+  /** Bytes of the transport as a whole: STUN, DTLS and media. */
+  async state(): Promise<{ iceState: string; dtlsState: string; bytesReceived: number }> {
+    const stats = await askMediasoup('transportState', () => this.#transport.getStats());
+    const { iceState, dtlsState } = this.#transport;
+    return { iceState, dtlsState, bytesReceived: stats[0]?.bytesReceived ?? 0 };
+  }
+
   async restartIce(): Promise<Opaque> {
     return { ...(await askMediasoup('restartIce', () => this.#transport.restartIce())) };
   }

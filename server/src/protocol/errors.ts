@@ -10,6 +10,7 @@ export const refusalStatus = {
   notAcceptable: 406,
   conflict: 409,
   gone: 410,
+  lengthRequired: 411,
   preconditionFailed: 412,
   tooLarge: 413,
   unsupportedMediaType: 415,

@@ -29,6 +29,17 @@ export const sfuControlContract = {
       result: z.object({ transport: opaqueSchema }),
     },
     ...mediaRequests,
+    /** Whether its peer is there: how a publisher without a socket (WHIP) is asked for a sign of life. */
+    transportState: {
+      params: z.object({ transportId: idSchema }),
+      result: z.object({
+        /** mediasoup's IceState and DtlsState. */
+        iceState: z.string(),
+        dtlsState: z.string(),
+        /** Everything received so far, STUN included: grows while the peer sends. */
+        bytesReceived: z.number().nonnegative(),
+      }),
+    },
     /** Adds a Producer to a Publication; the first one makes the Publication and its DetectionFeed. */
     produce: {
       params: z.object({

@@ -70,6 +70,10 @@ function readSection(media: ReadMedia, sessionDirection: Direction | undefined):
     throw new Refusal('unsupported', `a section of the type ${excerpt(String(kind))} can't be carried: leave it out`);
   }
   const isMedia = kind !== 'application';
+  const disabled = port === 0 && !bundleOnly;
+  if (isMedia && !disabled && media.rtcpMux === undefined) {
+    throw new Refusal('unsupported', `RTP and RTCP of the ${kind} must share the one port: offer a=rtcp-mux`);
+  }
   // The whole is checked against offerSchema once; here it is only put in form.
   return {
     mid: String(media.mid),
@@ -78,7 +82,7 @@ function readSection(media: ReadMedia, sessionDirection: Direction | undefined):
     protocol,
     formats,
     direction: media.direction ?? sessionDirection ?? 'sendrecv',
-    disabled: port === 0 && !bundleOnly,
+    disabled,
     rtcpMux: media.rtcpMux !== undefined,
     codecs: isMedia ? codecsOf(media, formats) : [],
     headerExtensions: isMedia ? headerExtensionsOf(media) : [],

@@ -61,12 +61,12 @@ function checkMediaLine(line: string, where: string): void {
 }
 
 /**
- * `candidate:…` of RFC 8839 section 5.1, the address an IP one or a name (mDNS). We are the controlled, lite side and
- * never dial a candidate; a wrong one still shows a peer that is broken or has ill intent.
+ * `candidate:…` of RFC 8839 section 5.1, the address an IP one or a name (mDNS), transport and type any. We are the
+ * lite side and never dial a candidate; a malformed one still shows a peer that is broken or has ill intent.
  */
 export function checkCandidate(candidate: string, where: string): void {
   const match =
-    /^candidate:([A-Za-z0-9+/]{1,64}) (\d{1,3}) (udp|tcp) (\d{1,10}) ([A-Za-z0-9.:_-]{1,255}) (\d{1,5}) typ (host|srflx|prflx|relay)(?: .*)?$/i.exec(
+    /^candidate:([A-Za-z0-9+/]{1,64}) (\d{1,3}) ([A-Za-z0-9-]{1,16}) (\d{1,10}) ([A-Za-z0-9.:_-]{1,255}) (\d{1,5}) typ ([A-Za-z0-9-]{1,16})(?: .*)?$/.exec(
       candidate,
     );
   const [, , component, , priority, , port] = match ?? [];

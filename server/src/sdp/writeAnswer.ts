@@ -122,6 +122,8 @@ function rtpOf(section: AnsweredSection) {
     ext: headerExtensions.map(({ id, uri }) => ({ value: id, uri })),
     rtcpMux: 'rtcp-mux',
     rtcpRsize: 'rtcp-rsize',
+    // RFC 9725 section 4.4.1; sdp-transform has no name for it and writes it as it is.
+    invalid: [{ value: 'rtcp-mux-only' }],
     ...(simulcastReceive && simulcastReceive.length > 0 ? simulcastOf(simulcastReceive) : {}),
     ...(sends ? sendingOf(sends) : {}),
   };

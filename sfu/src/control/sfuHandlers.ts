@@ -23,6 +23,7 @@ export function sfuHandlers({ node, feedUrl, claimPeer }: SfuHandlersOptions): R
       return {};
     },
     restartIce: async ({ transportId }) => ({ iceParameters: await node.transport(transportId).restartIce() }),
+    transportState: ({ transportId }) => node.transport(transportId).state(),
     produce: (params) => node.produce(params),
     setProducerPaused: async ({ producerId, paused }) => {
       await node.publicationOf(producerId).setProducerPaused(producerId, paused);
