@@ -1,8 +1,15 @@
 import { EventEmitter } from 'node:events';
 import type { types } from 'mediasoup';
-import { Refusal, type IngestStats, type MediaKind, type ProducerView } from '@framelock/server/protocol';
+import {
+  Refusal,
+  type IngestStats,
+  type LayerTimeline,
+  type MediaKind,
+  type ProducerView,
+} from '@framelock/server/protocol';
 import { IngestMeter } from './IngestMeter.ts';
 import { askMediasoup } from './mediasoupRefusal.ts';
+import { SimulcastLayers } from './simulcast/SimulcastLayers.ts';
 import { DetectionFeed } from './tap/DetectionFeed.ts';
 import { FrameTap, type SocketAddress } from './tap/FrameTap.ts';
 import type { PublishingTransport } from './PublishingTransport.ts';
@@ -21,8 +28,24 @@ interface HeldProducer {
   release(): void;
 }
 
+interface LayerPlace {
+  rid: string;
+  /** 0 = the largest picture. */
+  order: number;
+}
+
+interface Place {
+  kind: MediaKind;
+  layer?: LayerPlace | undefined;
+}
+
+const maxLayers = 4;
+
 interface PublicationEvents {
   producer: [producerId: string];
+  /** Of a simulcast: the layer to analyse is another. */
+  analysed: [producerId: string];
+  timeline: [producerId: string, timeline: LayerTimeline];
   producerClosed: [producerId: string, reason: string];
   ingest: [IngestStats];
   closed: [reason: string];
@@ -37,8 +60,10 @@ export class Publication extends EventEmitter<PublicationEvents> {
   readonly #meter = IngestMeter.create({ onStats: (stats) => this.emit('ingest', stats) });
   readonly #producers = new Map<string, HeldProducer>();
   #publisherId: string | undefined;
-  /** Kinds whose Producer the Worker is making. */
-  readonly #pendingKinds = new Set<MediaKind>();
+  /** Those whose Producer the Worker is making. */
+  readonly #pending = new Set<Place>();
+  /** From the first simulcast layer on. */
+  #layers: SimulcastLayers | undefined;
   #tap: FrameTap | undefined;
   /** Counts openTap and closeTap, so that an overtaken openTap knows it. */
   #tapGeneration = 0;
@@ -65,7 +90,7 @@ export class Publication extends EventEmitter<PublicationEvents> {
   }
 
   get producers(): ProducerView[] {
-    return [...this.#producers.values()].map(({ producer }) => viewOf(producer));
+    return [...this.#producers.values()].map(({ producer }) => this.#viewOf(producer));
   }
 
   producer(producerId: string): types.Producer {
@@ -75,16 +100,20 @@ export class Publication extends EventEmitter<PublicationEvents> {
   }
 
   /** A Producer that is refused leaves a Publication without any closed. */
-  async produce(transport: PublishingTransport, kind: MediaKind, rtpParameters: unknown): Promise<ProducerView> {
+  async produce(
+    transport: PublishingTransport,
+    kind: MediaKind,
+    rtpParameters: unknown,
+    layer?: LayerPlace,
+  ): Promise<ProducerView> {
     this.#publisherId ??= transport.publisherId;
     if (transport.publisherId !== this.#publisherId)
       throw new Refusal('conflict', 'this Publication belongs to another peer');
-    if (this.#pendingKinds.has(kind) || this.producers.some((one) => one.kind === kind)) {
-      throw new Refusal('conflict', `this Publication has a Producer of kind ${kind} already`);
-    }
-    this.#pendingKinds.add(kind);
+    const place: Place = { kind, layer };
+    this.#requireFree(place);
+    this.#pending.add(place);
     try {
-      const producer = await transport.produce(kind, rtpParameters);
+      const producer = await transport.produce(kind, rtpParameters, layer?.rid);
       if (this.#closed || transport.closed) {
         producer.close();
         throw new Refusal('unavailable', 'produce: the Publication ended meanwhile');
@@ -94,11 +123,35 @@ export class Publication extends EventEmitter<PublicationEvents> {
       this.#producers.set(producer.id, { producer, release: () => transport.off('closed', onTransportClosed) });
       this.#meter.add(producer);
       this.emit('producer', producer.id);
-      return viewOf(producer);
+      if (layer) this.#simulcastLayers().add(producer, layer);
+      return this.#viewOf(producer);
     } finally {
-      this.#pendingKinds.delete(kind);
+      this.#pending.delete(place);
       this.#closeIfEmpty('producerRefused');
     }
+  }
+
+  /** One Producer of each kind; several videos only as the layers of one simulcast. */
+  #requireFree({ kind, layer }: Place): void {
+    const taken: Place[] = [...this.#pending, ...this.producers].filter((one) => one.kind === kind);
+    const clash = taken.some(
+      (one) => !layer || !one.layer || one.layer.rid === layer.rid || one.layer.order === layer.order,
+    );
+    if (!clash && taken.length < maxLayers) return;
+    const what = layer ? `layer ${layer.rid} already, or ${maxLayers} layers` : `Producer of kind ${kind} already`;
+    throw new Refusal('conflict', `this Publication has a ${what}`);
+  }
+
+  #simulcastLayers(): SimulcastLayers {
+    return (this.#layers ??= SimulcastLayers.create({
+      onAnalysed: (producerId) => this.emit('analysed', producerId),
+      onTimeline: (producerId, timeline) => this.emit('timeline', producerId, timeline),
+    }));
+  }
+
+  #viewOf({ id, kind, rtpParameters, paused }: types.Producer): ProducerView {
+    const layer = this.#layers?.view(id);
+    return { id, kind, mimeType: rtpParameters.codecs[0]!.mimeType, paused, ...(layer ? { layer } : {}) };
   }
 
   async setProducerPaused(producerId: string, paused: boolean): Promise<void> {
@@ -115,18 +168,19 @@ export class Publication extends EventEmitter<PublicationEvents> {
     held.producer.close();
     if (this.#tap?.producerId === producerId) this.closeTap(reason);
     this.emit('producerClosed', producerId, reason);
+    this.#layers?.remove(producerId);
     this.#closeIfEmpty(reason);
   }
 
   #closeIfEmpty(reason: string): void {
-    if (this.#producers.size === 0 && this.#pendingKinds.size === 0) this.close(reason);
+    if (this.#producers.size === 0 && this.#pending.size === 0) this.close(reason);
   }
 
   /** Replaces an open FrameTap. */
   async openTap(remote: SocketAddress, listenIp: string): Promise<FrameTap> {
-    const video = [...this.#producers.values()].find(({ producer }) => producer.kind === 'video');
-    if (!video) throw new Refusal('notFound', 'this Publication has no video');
-    const { producer } = video;
+    const videos = [...this.#producers.values()].map((one) => one.producer).filter(({ kind }) => kind === 'video');
+    const producer = this.#layers?.analysed ?? videos[0];
+    if (!producer) throw new Refusal('notFound', 'this Publication has no video');
     this.closeTap('replaced');
     const generation = this.#tapGeneration;
     const tap = await askMediasoup('openTap', () =>
@@ -155,6 +209,7 @@ export class Publication extends EventEmitter<PublicationEvents> {
   close(reason: string): void {
     if (this.#closed) return;
     this.#closed = true;
+    this.#layers?.close();
     this.closeTap(reason);
     for (const [producerId, { producer, release }] of this.#producers) {
       release();
@@ -173,10 +228,7 @@ export class Publication extends EventEmitter<PublicationEvents> {
       producers: this.producers,
       feed: this.feed.dump(),
       tap: this.#tap?.dump() ?? null,
+      ...(this.#layers ? { simulcast: this.#layers.dump() } : {}),
     };
   }
-}
-
-function viewOf({ id, kind, rtpParameters, paused }: types.Producer): ProducerView {
-  return { id, kind, mimeType: rtpParameters.codecs[0]!.mimeType, paused };
 }

@@ -6,7 +6,8 @@ export interface PublishingTransport {
   /** All Producers of a Publication come from one publisher. */
   readonly publisherId: string;
   readonly closed: boolean;
-  produce(kind: MediaKind, rtpParameters: unknown): Promise<types.Producer>;
+  /** `rid`: of the simulcast layer that this Producer is. */
+  produce(kind: MediaKind, rtpParameters: unknown, rid?: string): Promise<types.Producer>;
   once(event: 'closed', listener: (reason: string) => void): unknown;
   off(event: 'closed', listener: (reason: string) => void): unknown;
 }

@@ -225,6 +225,10 @@ export class SfuNode extends EventEmitter<SfuNodeEvents> {
       this.#producers.delete(producerId);
       if (reason !== 'requested') this.emit('producerClosed', { producerId, publicationId, reason });
     });
+    publication.on('analysed', (producerId) => this.emit('analysedProducer', { publicationId, streamId, producerId }));
+    publication.on('timeline', (producerId, timeline) =>
+      this.emit('producerTimeline', { publicationId, producerId, timeline }),
+    );
     publication.on('ingest', (ingest) => this.emit('ingestStats', { publicationId, streamId, ingest }));
     publication.once('closed', (reason) => {
       this.#publications.delete(publicationId);
@@ -274,6 +278,7 @@ export class SfuNode extends EventEmitter<SfuNodeEvents> {
     publicationId: string;
     kind: MediaKind;
     rtpParameters: unknown;
+    layer?: { rid: string; order: number } | undefined;
   }): Promise<{ producer: ProducerView }> {
     const transport = this.transport(request.transportId);
     const known = this.#publications.get(request.publicationId);
@@ -284,7 +289,8 @@ export class SfuNode extends EventEmitter<SfuNodeEvents> {
     const stream = this.#open.get(transport.streamId);
     if (!stream) throw new Refusal('unavailable', 'produce: the transport closed meanwhile');
     const publication = await stream.publication(request.publicationId);
-    return { producer: await publication.produce(transport, request.kind, request.rtpParameters) };
+    const { kind, rtpParameters, layer } = request;
+    return { producer: await publication.produce(transport, kind, rtpParameters, layer) };
   }
 
   async consume(request: {

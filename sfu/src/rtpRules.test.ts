@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { Refusal } from '@framelock/server/protocol';
 import { announcedRtpCapabilities } from './routerCodecs.ts';
-import { checkDtlsParameters, checkRtpCapabilities, checkRtpParameters } from './rtpRules.ts';
+import { checkDtlsParameters, checkLayerParameters, checkRtpCapabilities, checkRtpParameters } from './rtpRules.ts';
 import { dtlsParameters, h264, opus, videoParameters, vp8, vp8Simulcast, vp9Ksvc } from './testing/rtpParameters.ts';
 
 const orientation = 'urn:3gpp:video-orientation';
@@ -33,6 +33,20 @@ describe('checkRtpParameters', () => {
     const inOneStream = refusalOf(() => checkRtpParameters('video', vp9Ksvc('S3T3')));
     expect(inOneStream).toMatchObject({ code: 'unsupported' });
     expect(inOneStream.message).toMatch(/K-SVC/);
+  });
+
+  test('takes one rid as a layer of its own, without a mid, and only where the rid can be read', () => {
+    const mid = { uri: 'urn:ietf:params:rtp-hdrext:sdes:mid', id: 1 } as const;
+    const rid = { uri: 'urn:ietf:params:rtp-hdrext:sdes:rtp-stream-id', id: 2 } as const;
+    const given = videoParameters('video/H264', { encodings: [{ rid: '1' }], headerExtensions: [mid, rid] });
+    const checked = checkLayerParameters('video', given, '1');
+    expect(checked).toMatchObject({ encodings: [{ rid: '1' }], headerExtensions: [{ id: 2 }] });
+    expect(checked.mid).toBeUndefined();
+    expect(refusalOf(() => checkLayerParameters('video', given, '2')).message).toMatch(/must have the rid 2/);
+    const without = { ...given, headerExtensions: [mid] };
+    expect(refusalOf(() => checkLayerParameters('video', without, '1')).message).toMatch(/rtp-stream-id/);
+    expect(refusalOf(() => checkLayerParameters('video', vp8Simulcast(), 'q')).code).toBe('unsupported');
+    expect(refusalOf(() => checkLayerParameters('audio', opus(), '1')).code).toBe('badRequest');
   });
 
   test('makes temporal layers of VP8 and H264 a simple Producer', () => {

@@ -146,6 +146,29 @@ export function checkRtpParameters(kind: MediaKind, value: unknown): types.RtpPa
   } as types.RtpParameters;
 }
 
+export const midExtension = 'urn:ietf:params:rtp-hdrext:sdes:mid';
+const ridExtension = 'urn:ietf:params:rtp-hdrext:sdes:rtp-stream-id';
+
+/**
+ * RtpParameters of one layer of a simulcast, which is a Producer of its own. The Worker tells the layers apart by the
+ * rid of their packets, and only where it reads no mid: by that it would give all of them to one Producer
+ * (RtpListener.cpp, GetProducer).
+ */
+export function checkLayerParameters(kind: MediaKind, value: unknown, rid: string): types.RtpParameters {
+  if (kind !== 'video') throw new Refusal('badRequest', 'only video has simulcast layers');
+  const { mid: _, ...parameters } = checkRtpParameters(kind, value);
+  const [encoding] = parameters.encodings!;
+  if (encoding?.rid !== rid) throw new Refusal('badRequest', `the encoding of layer ${rid} must have the rid ${rid}`);
+  if (parseScalabilityMode(encoding.scalabilityMode).spatialLayers > 1) {
+    throw new Refusal('unsupported', 'a simulcast layer has no spatial layers of its own');
+  }
+  const headerExtensions = parameters.headerExtensions!.filter(({ uri }) => uri !== midExtension);
+  if (encoding.ssrc === undefined && !headerExtensions.some(({ uri }) => uri === ridExtension)) {
+    throw new Refusal('badRequest', `layers without an ssrc need the header extension ${ridExtension}`);
+  }
+  return { ...parameters, headerExtensions };
+}
+
 export function checkRtpCapabilities(value: unknown): types.RtpCapabilities {
   const capabilities = parseOrRefuse(rtpCapabilitiesSchema, value, 'rtpCapabilities');
   return {

@@ -1,6 +1,13 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { SfuNode } from '../nodes/NodeRegistry.ts';
-import type { IngestStats, LayerTimeline, MediaKind, ProducerView, PublicationView, PublishedBy } from '../protocol/index.ts';
+import type {
+  IngestStats,
+  LayerTimeline,
+  MediaKind,
+  ProducerView,
+  PublicationView,
+  PublishedBy,
+} from '../protocol/index.ts';
 
 const maxLayers = 4;
 

@@ -68,15 +68,18 @@ export class RtpPeer {
       ssrc: number;
       marker?: boolean;
       payload: Buffer;
+      /** Header extensions by id, each a text: mid, rid. */
+      extensions?: Record<number, string>;
     },
   ): void {
+    const extension = packet.extensions ? oneByteExtensions(packet.extensions) : Buffer.alloc(0);
     const header = Buffer.alloc(12);
-    header[0] = 0x80;
+    header[0] = 0x80 | (packet.extensions ? 0x10 : 0);
     header[1] = packet.payloadType | (packet.marker === false ? 0 : 0x80);
     header.writeUInt16BE(packet.sequenceNumber & 0xffff, 2);
     header.writeUInt32BE(packet.timestamp >>> 0, 4);
     header.writeUInt32BE(packet.ssrc, 8);
-    this.send(to, Buffer.concat([header, packet.payload]));
+    this.send(to, Buffer.concat([header, extension, packet.payload]));
   }
 
   sendPli(to: { port: number }, mediaSsrc: number): void {
@@ -99,6 +102,16 @@ export class RtpPeer {
   close(): void {
     this.#socket.close();
   }
+}
+
+/** RFC 8285 section 4.2. */
+function oneByteExtensions(extensions: Record<number, string>): Buffer {
+  const elements = Object.entries(extensions).map(([id, text]) =>
+    Buffer.concat([Buffer.from([(Number(id) << 4) | (text.length - 1)]), Buffer.from(text)]),
+  );
+  const data = Buffer.concat(elements);
+  const padded = Buffer.concat([data, Buffer.alloc((4 - (data.length % 4)) % 4)]);
+  return Buffer.concat([Buffer.from([0xbe, 0xde, 0, padded.length / 4]), padded]);
 }
 
 /** VP8 payload descriptor (RFC 7741): S=1, PID=0, then a frame tag whose first bit is 0 for a key frame. */
