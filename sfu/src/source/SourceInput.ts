@@ -10,8 +10,8 @@ export interface InputEnd {
 }
 
 /**
- * Where one attempt of a Source gets its media from. FFmpeg reads it up to three times: a short look (which codecs are in
- * it), then to send it, once more where copying turns out to be wrong. `close()` is idempotent and ends everything of it.
+ * Where one attempt of a Source gets its media from. FFmpeg reads it twice: a short look (which codecs are in it), then to
+ * send it. `close()` is idempotent and ends everything of it.
  */
 export interface SourceInput {
   /** FFmpeg's arguments for it, up to and with `-i <url>`; `pipe:0` as url where `openBytes` is there. */
@@ -24,15 +24,17 @@ export interface SourceInput {
    * ends where the publisher ended; one that is not read must have a limit and a drop rule.
    */
   openBytes?(): Readable;
-  /** Whether FFmpeg may read it again from (about) where it is now. */
-  readonly rereadable: boolean;
+  /** What is not live: read as fast as it plays, once or for ever. */
+  readonly pace?: 'once' | 'loop';
+  /** Never shown in messages. */
+  readonly secrets?: readonly string[];
   /** Where a publisher sends to; state `waiting` until `ready`. */
   readonly listenUrl?: string;
   /** Resolves when somebody sends; at once for what FFmpeg calls by itself. Never rejects: `ended` tells of failure. */
   readonly ready: Promise<void>;
   /** Resolves once, when the input itself ended (not after `close()`). FFmpeg's own end is SourceRun's to see. */
   readonly ended: Promise<InputEnd>;
-  close(reason: string): void;
+  close(reason: string): void | Promise<void>;
 }
 
 /** Opens the input of one attempt. @throws Refusal in words that say what to change. */

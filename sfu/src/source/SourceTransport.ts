@@ -39,7 +39,12 @@ export class SourceTransport extends EventEmitter<SourceTransportEvents> impleme
   }
 
   static async create({ router, publisherId }: SourceTransportOptions): Promise<SourceTransport> {
-    const listenInfo = { protocol: 'udp' as const, ip: loopback, portRange: plainPorts, recvBufferSize: recvBufferBytes };
+    const listenInfo = {
+      protocol: 'udp' as const,
+      ip: loopback,
+      portRange: plainPorts,
+      recvBufferSize: recvBufferBytes,
+    };
     // With rtcpMux, FFmpeg's first RTCP packet can claim the transport for its RTCP socket, and all RTP is dropped.
     const transport = await router.createPlainTransport({
       listenInfo,
