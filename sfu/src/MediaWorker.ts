@@ -104,8 +104,8 @@ export class MediaWorker extends EventEmitter<MediaWorkerEvents> {
     return answered;
   }
 
-  async createRouter(): Promise<types.Router> {
-    return this.#worker.createRouter({ mediaCodecs: routerCodecs });
+  async createRouter(mediaCodecs = routerCodecs): Promise<types.Router> {
+    return this.#worker.createRouter({ mediaCodecs });
   }
 
   async usage(): Promise<WorkerUsage> {

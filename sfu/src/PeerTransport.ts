@@ -4,8 +4,15 @@ import { Refusal, type MediaKind, type Opaque } from '@framelock/server/protocol
 import { askMediasoup } from './mediasoupRefusal.ts';
 import { maxFeedMessageBytes } from './tap/DetectionFeed.ts';
 import type { PublishingTransport } from './PublishingTransport.ts';
-import { checkDtlsParameters, checkRtpCapabilities, checkRtpParameters } from './rtpRules.ts';
+import {
+  checkDtlsParameters,
+  checkLayerParameters,
+  checkRtpCapabilities,
+  checkRtpParameters,
+  midExtension,
+} from './rtpRules.ts';
 import type { SfuMetrics } from './metrics.ts';
+import type { PayloadTypeRouter } from './PayloadTypeRouter.ts';
 
 export type TransportDirection = 'send' | 'recv';
 
@@ -21,6 +28,8 @@ export const transportTimeouts: TransportTimeouts = { connectMs: 15_000, disconn
 
 export interface PeerTransportOptions {
   router: types.Router;
+  /** Where `router` is one of these: brings the Stream's Producers there. */
+  payloadTypes?: PayloadTypeRouter;
   webRtcServer: types.WebRtcServer;
   streamId: string;
   peerId: string;
@@ -58,10 +67,13 @@ export class PeerTransport extends EventEmitter<PeerTransportEvents> implements 
   readonly peerId: string;
   readonly direction: TransportDirection;
   readonly #transport: types.WebRtcTransport;
+  readonly #payloadTypes: PayloadTypeRouter | undefined;
   readonly #timeouts: TransportTimeouts;
   readonly #metrics: SfuMetrics;
   readonly #consumers = new Map<string, types.Consumer>();
   readonly #dataConsumers = new Map<string, types.DataConsumer>();
+  #hasLayers = false;
+  #readsMid = false;
   #connectTimer: NodeJS.Timeout | undefined;
   #disconnectedTimer: NodeJS.Timeout | undefined;
   #closed = false;
@@ -72,6 +84,7 @@ export class PeerTransport extends EventEmitter<PeerTransportEvents> implements 
     this.peerId = options.peerId;
     this.direction = options.direction;
     this.#transport = transport;
+    this.#payloadTypes = options.payloadTypes;
     this.#timeouts = options.timeouts;
     this.#metrics = options.metrics;
     transport.on('icestatechange', (state) => this.#onIceState(state));
@@ -142,9 +155,21 @@ export class PeerTransport extends EventEmitter<PeerTransportEvents> implements 
     return { ...(await askMediasoup('restartIce', () => this.#transport.restartIce())) };
   }
 
-  async produce(kind: MediaKind, rtpParameters: unknown): Promise<types.Producer> {
+  /** `rid`: of the simulcast layer that this Producer is. */
+  async produce(kind: MediaKind, rtpParameters: unknown, rid?: string): Promise<types.Producer> {
     if (this.direction !== 'send') throw new Refusal('badRequest', 'only a send transport takes Producers');
-    const valid = checkRtpParameters(kind, rtpParameters);
+    const valid =
+      rid === undefined ? checkRtpParameters(kind, rtpParameters) : checkLayerParameters(kind, rtpParameters, rid);
+    const hasLayers = this.#hasLayers || rid !== undefined;
+    const readsMid = this.#readsMid || valid.headerExtensions!.some(({ uri }) => uri === midExtension);
+    // Of a packet with a mid the Worker does not look at the rid, and nothing of the layers would arrive.
+    if (hasLayers && readsMid) {
+      throw new Refusal(
+        'badRequest',
+        'beside simulcast layers a Producer is told apart by its ssrc: leave the mid out',
+      );
+    }
+    [this.#hasLayers, this.#readsMid] = [hasLayers, readsMid];
     this.#expectConnection();
     const options = {
       kind,
@@ -161,14 +186,15 @@ export class PeerTransport extends EventEmitter<PeerTransportEvents> implements 
       throw new Refusal('rateLimited', `at most ${maxConsumers} Consumers each`);
     const valid = checkRtpCapabilities(rtpCapabilities);
     this.#expectConnection();
-    const consumer = await askMediasoup('consume', () =>
-      this.#transport.consume({
-        producerId: producer.id,
+    const consumer = await askMediasoup('consume', async () => {
+      const near = this.#payloadTypes ? await this.#payloadTypes.producer(producer) : producer;
+      return this.#transport.consume({
+        producerId: near.id,
         rtpCapabilities: valid,
         paused: true,
         enableRtx: producer.kind === 'video',
-      }),
-    );
+      });
+    });
     if (this.#closed) throw new Refusal('unavailable', 'consume: the transport closed meanwhile');
     this.#consumers.set(consumer.id, consumer);
     consumer.on('producerclose', () => this.#consumerGone(consumer.id, 'producerClosed'));
@@ -185,9 +211,11 @@ export class PeerTransport extends EventEmitter<PeerTransportEvents> implements 
     if (this.direction !== 'recv') throw new Refusal('badRequest', 'only a recv transport takes detections');
     if (this.#dataConsumers.size >= maxConsumers) throw new Refusal('rateLimited', `at most ${maxConsumers} each`);
     this.#expectConnection();
-    const dataConsumer = await askMediasoup('consumeDetections', () =>
-      this.#transport.consumeData({ dataProducerId, ordered: false, maxPacketLifeTime: detectionLifetimeMs }),
-    );
+    const dataConsumer = await askMediasoup('consumeDetections', async () => {
+      const nearId = this.#payloadTypes ? (await this.#payloadTypes.dataProducer(dataProducerId)).id : dataProducerId;
+      const options = { ordered: false, maxPacketLifeTime: detectionLifetimeMs };
+      return this.#transport.consumeData({ dataProducerId: nearId, ...options });
+    });
     if (this.#closed) throw new Refusal('unavailable', 'consumeDetections: the transport closed meanwhile');
     this.#dataConsumers.set(dataConsumer.id, dataConsumer);
     dataConsumer.on('dataproducerclose', () => this.#dataConsumers.delete(dataConsumer.id));

@@ -1,4 +1,5 @@
 import { EventEmitter } from 'node:events';
+import type { types } from 'mediasoup';
 import type { Logger } from 'pino';
 import {
   Refusal,
@@ -6,7 +7,9 @@ import {
   type EventOf,
   type MediaKind,
   type Opaque,
+  type ParamsOf,
   type ProducerView,
+  type ResultOf,
   type SfuControlContract,
 } from '@framelock/server/protocol';
 import { coveredAddresses, isUnspecified, reachableAddress, rtcListenInfos } from './listenAddresses.ts';
@@ -18,6 +21,7 @@ import {
   type TransportTimeouts,
 } from './PeerTransport.ts';
 import { announcedRtpCapabilities } from './routerCodecs.ts';
+import { checkChosenCodecs } from './rtpRules.ts';
 import { StreamRouter } from './StreamRouter.ts';
 import { WorkerPool } from './WorkerPool.ts';
 import type { MediaWorker } from './MediaWorker.ts';
@@ -111,12 +115,10 @@ export class SfuNode extends EventEmitter<SfuNodeEvents> {
     return this.#pool.workers;
   }
 
-  async createTransport(request: {
-    streamId: string;
-    peerId: string;
-    direction: TransportDirection;
-  }): Promise<{ transport: Opaque }> {
+  async createTransport(request: ParamsOf<SfuControlContract, 'createTransport'>): Promise<{ transport: Opaque }> {
     const { streamId, peerId, direction } = request;
+    if (request.codecs && direction === 'send') throw new Refusal('badRequest', 'codecs: only of a recv transport');
+    const codecs = request.codecs && checkChosenCodecs(request.codecs);
     if (this.#closed) throw new Refusal('unavailable', 'this sfu node is closing');
     const peer = this.#peer(peerId, streamId);
     if (peer.transports.size + peer.pending >= maxTransportsPerPeer) {
@@ -124,7 +126,7 @@ export class SfuNode extends EventEmitter<SfuNodeEvents> {
     }
     peer.pending++;
     try {
-      const transport = await this.#transportOn(streamId, peerId, direction);
+      const transport = await this.#transportOn(streamId, peerId, direction, codecs);
       if (peer.closed) {
         transport.close('requested');
         throw new Refusal('gone', 'createTransport: the peer was closed meanwhile');
@@ -157,11 +159,16 @@ export class SfuNode extends EventEmitter<SfuNodeEvents> {
   }
 
   /** A Stream's Router may close between the wait for it and its use: then the next one is made. */
-  async #transportOn(streamId: string, peerId: string, direction: TransportDirection): Promise<PeerTransport> {
+  async #transportOn(
+    streamId: string,
+    peerId: string,
+    direction: TransportDirection,
+    codecs?: types.RouterRtpCodecCapability[],
+  ): Promise<PeerTransport> {
     for (let attempt = 0; ; attempt++) {
       try {
         const stream = await this.#stream(streamId);
-        return await stream.createTransport(peerId, direction);
+        return await stream.createTransport(peerId, direction, codecs);
       } catch (error) {
         const closedMeanwhile = error instanceof Refusal && error.code === 'unavailable';
         if (!closedMeanwhile || this.#closed || attempt >= 2) throw error;
@@ -293,17 +300,14 @@ export class SfuNode extends EventEmitter<SfuNodeEvents> {
     return { producer: await publication.produce(transport, kind, rtpParameters, layer) };
   }
 
-  async consume(request: {
-    transportId: string;
-    producerId: string;
-    rtpCapabilities: unknown;
-  }): Promise<{ consumer: Opaque; type: string }> {
+  async consume(request: ParamsOf<SfuControlContract, 'consume'>): Promise<ResultOf<SfuControlContract, 'consume'>> {
+    const { producerId } = request;
     const transport = this.transport(request.transportId);
     const publication = this.publicationOf(request.producerId);
     if (publication.streamId !== transport.streamId) throw new Refusal('notFound', 'no such Producer in this Stream');
     const consumer = await transport.consume(publication.producer(request.producerId), request.rtpCapabilities);
     this.#consumers.set(consumer.id, transport);
-    const { id, producerId, kind, rtpParameters, type, producerPaused } = consumer;
+    const { id, kind, rtpParameters, type, producerPaused } = consumer;
     return { consumer: { id, producerId, kind, rtpParameters, type, producerPaused }, type };
   }
 
@@ -312,9 +316,8 @@ export class SfuNode extends EventEmitter<SfuNodeEvents> {
     const publication = this.publication(request.publicationId);
     if (publication.streamId !== transport.streamId)
       throw new Refusal('notFound', 'no such Publication in this Stream');
-    const { id, dataProducerId, sctpStreamParameters, label, protocol } = await transport.consumeData(
-      publication.feed.dataProducerId,
-    );
+    const { dataProducerId } = publication.feed;
+    const { id, sctpStreamParameters, label, protocol } = await transport.consumeData(dataProducerId);
     // What the viewer's end of the channel is made with; what the Worker's end does is PeerTransport's to say.
     const viewerEnd = { streamId: sctpStreamParameters?.streamId, ordered: false, maxRetransmits: 0 };
     return { dataConsumer: { id, dataProducerId, sctpStreamParameters: viewerEnd, label, protocol } };
@@ -361,6 +364,7 @@ export class SfuNode extends EventEmitter<SfuNodeEvents> {
     return {
       workers: this.workers.length,
       routers: this.#open.size,
+      payloadTypeRouters: [...this.#open.values()].reduce((sum, one) => sum + one.payloadTypeRouters, 0),
       publications: publications.length,
       transports: transports.length,
       producers: this.#producers.size,

@@ -2,7 +2,13 @@ import { EventEmitter } from 'node:events';
 import type { types } from 'mediasoup';
 import { Refusal } from '@framelock/server/protocol';
 import { askMediasoup } from './mediasoupRefusal.ts';
-import { PeerTransport, type TransportDirection, type TransportTimeouts } from './PeerTransport.ts';
+import { PayloadTypeRouterPool } from './PayloadTypeRouter.ts';
+import {
+  PeerTransport,
+  type PeerTransportOptions,
+  type TransportDirection,
+  type TransportTimeouts,
+} from './PeerTransport.ts';
 import { Publication } from './Publication.ts';
 import { SourceTransport } from './source/SourceTransport.ts';
 import type { MediaWorker } from './MediaWorker.ts';
@@ -27,6 +33,7 @@ export class StreamRouter extends EventEmitter<StreamRouterEvents> {
   readonly worker: MediaWorker;
   readonly #options: StreamRouterOptions;
   readonly #router: types.Router;
+  readonly #payloadTypeRouters: PayloadTypeRouterPool;
   readonly #transports = new Set<PeerTransport | SourceTransport>();
   readonly #publications = new Map<string, Promise<Publication>>();
   readonly #open = new Set<Publication>();
@@ -40,6 +47,7 @@ export class StreamRouter extends EventEmitter<StreamRouterEvents> {
     this.worker = options.worker;
     this.#options = options;
     this.#router = router;
+    this.#payloadTypeRouters = new PayloadTypeRouterPool({ worker: options.worker, router });
     this.worker.streams++;
     // One listener per Stream of the Worker.
     this.worker.setMaxListeners(0);
@@ -56,12 +64,35 @@ export class StreamRouter extends EventEmitter<StreamRouterEvents> {
     return this.#closed;
   }
 
-  async createTransport(peerId: string, direction: TransportDirection): Promise<PeerTransport> {
+  /** `codecs` (from checkChosenCodecs): of a viewer that chose the payload types itself. */
+  async createTransport(
+    peerId: string,
+    direction: TransportDirection,
+    codecs?: types.RouterRtpCodecCapability[],
+  ): Promise<PeerTransport> {
     const { timeouts, metrics, worker } = this.#options;
-    const options = { router: this.#router, webRtcServer: worker.webRtcServer, peerId, direction, timeouts, metrics };
-    const transport = await this.#hold(() => PeerTransport.create({ ...options, streamId: this.streamId }));
+    const { streamId } = this;
+    const options = { webRtcServer: worker.webRtcServer, streamId, peerId, direction, timeouts, metrics };
+    const transport = await this.#hold(() =>
+      codecs ? this.#withPayloadTypes(codecs, options) : PeerTransport.create({ ...options, router: this.#router }),
+    );
     this.emit('transport', transport);
     return transport;
+  }
+
+  async #withPayloadTypes(
+    codecs: types.RouterRtpCodecCapability[],
+    options: Omit<PeerTransportOptions, 'router' | 'payloadTypes'>,
+  ): Promise<PeerTransport> {
+    const { payloadTypes, release } = await this.#payloadTypeRouters.use(codecs);
+    try {
+      const transport = await PeerTransport.create({ ...options, router: payloadTypes.router, payloadTypes });
+      transport.once('closed', release);
+      return transport;
+    } catch (error) {
+      release();
+      throw error;
+    }
   }
 
   /** Where FFmpeg sends one elementary stream of a Source to. */
@@ -136,14 +167,20 @@ export class StreamRouter extends EventEmitter<StreamRouterEvents> {
     this.worker.off('died', this.#onWorkerDied);
     for (const publication of [...this.#open]) publication.close(reason);
     for (const transport of [...this.#transports]) transport.close(reason);
+    this.#payloadTypeRouters.close();
     this.#router.close();
     this.emit('closed', reason);
+  }
+
+  get payloadTypeRouters(): number {
+    return this.#payloadTypeRouters.size;
   }
 
   dump(): Record<string, unknown> {
     return {
       streamId: this.streamId,
       worker: this.worker.index,
+      payloadTypeRouters: this.#payloadTypeRouters.dump(),
       publications: this.publications.map((one) => one.dump()),
       transports: [...this.#transports].map((one) => one.dump()),
     };

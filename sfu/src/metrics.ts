@@ -4,6 +4,8 @@ import { collectDefaultMetrics, Counter, Gauge, Registry } from 'prom-client';
 export interface SfuCounts {
   workers: number;
   routers: number;
+  /** Routers besides those, for viewers that chose the payload types themselves. */
+  payloadTypeRouters: number;
   publications: number;
   transports: number;
   producers: number;
@@ -41,6 +43,8 @@ export class SfuMetrics {
   readonly feedBytes = this.#counter('framelock_feed_bytes_total', 'Bytes of detection messages taken in');
   readonly feedRefusals = this.#counter('framelock_feed_refused_total', 'Messages on /feed refused', ['reason']);
   readonly framesDropped = this.#counter('framelock_frames_dropped_total', 'Detections dropped, per stage', ['stage']);
+  readonly sourceDropped = this.#counter('framelock_source_dropped_total', 'Pieces of Sources dropped', ['stage']);
+  readonly rtmpRefused = this.#counter('framelock_rtmp_refused_total', 'RTMP connections refused', ['reason']);
   readonly workerDeaths = this.#counter('framelock_worker_deaths_total', 'mediasoup Workers that died');
   readonly transportsClosed = this.#counter('framelock_transports_closed_total', 'Transports closed', ['reason']);
   readonly malformed = this.#counter('framelock_control_malformed_total', 'Malformed control messages', ['reason']);

@@ -1,5 +1,7 @@
-import { generateRouterRtpCapabilities } from 'mediasoup/ortc';
+import { generateRouterRtpCapabilities, getProducerRtpParametersMapping } from 'mediasoup/ortc';
 import type { types } from 'mediasoup';
+import { Refusal } from '@framelock/server/protocol';
+import { mediasoupRefusal } from './mediasoupRefusal.ts';
 
 /** PLI, FIR and NACK for repair; REMB and transport-cc for the bandwidth estimate. mediasoup keeps what a peer has too. */
 const videoFeedback: types.RtcpFeedback[] = [
@@ -48,6 +50,35 @@ const refusedExtensions = new Set([
 
 export function withoutRefusedExtensions<T extends { uri: string }>(headerExtensions: T[] | undefined): T[] {
   return (headerExtensions ?? []).filter(({ uri }) => !refusedExtensions.has(uri));
+}
+
+type Codec = Pick<types.RtpCodecCapability, 'kind' | 'mimeType' | 'clockRate' | 'channels' | 'parameters'>;
+
+/** The one of ours that mediasoup takes for the same, by name, clock, channels and profile. */
+export function routerCodecOf({
+  kind,
+  mimeType,
+  clockRate,
+  channels,
+  parameters,
+}: Codec): types.RouterRtpCodecCapability {
+  if (!mimeType.startsWith(`${kind}/`)) throw new Refusal('badRequest', `${mimeType} is no codec of kind ${kind}`);
+  const capabilities = generateRouterRtpCapabilities(routerCodecs);
+  const codec = { payloadType: 96, mimeType, clockRate, channels, parameters: { ...parameters }, rtcpFeedback: [] };
+  const { codecs } = matched(`the codec ${mimeType}`, () =>
+    getProducerRtpParametersMapping({ codecs: [codec], encodings: [] }, capabilities),
+  );
+  // Router capabilities are our list in its order, with an RTX behind each video codec.
+  const ours = capabilities.codecs!.filter((one) => !/\/rtx$/i.test(one.mimeType));
+  return routerCodecs[ours.findIndex((one) => one.preferredPayloadType === codecs[0]!.mappedPayloadType)]!;
+}
+
+function matched<T>(what: string, match: () => T): T {
+  try {
+    return match();
+  } catch (error) {
+    throw mediasoupRefusal(error, what);
+  }
 }
 
 /** The capabilities that peers are told; the same for all Routers of all Workers. */

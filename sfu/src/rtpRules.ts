@@ -1,7 +1,7 @@
 import { parseScalabilityMode, type types } from 'mediasoup';
 import { z } from 'zod';
 import { parseOrRefuse, Refusal, type MediaKind } from '@framelock/server/protocol';
-import { withoutRefusedExtensions } from './routerCodecs.ts';
+import { routerCodecOf, withoutRefusedExtensions } from './routerCodecs.ts';
 
 /**
  * The doors for RTP, DTLS and capability JSON from peers. mediasoup checks shapes again; these bounds keep numbers in
@@ -144,6 +144,30 @@ export function checkRtpParameters(kind: MediaKind, value: unknown): types.RtpPa
     headerExtensions: withoutRefusedExtensions(parameters.headerExtensions),
     encodings: [isSvcCodec ? encoding : plainEncoding],
   } as types.RtpParameters;
+}
+
+const chosenCodecsSchema = z
+  .array(z.object({ ...codec, kind: z.enum(['audio', 'video']), preferredPayloadType: payloadType }))
+  .min(1)
+  .max(64);
+
+/**
+ * Codecs of a peer that chose the payload types itself, as mediaCodecs of a Router of its own. One of each kind: mediasoup
+ * gives every video codec an RTX payload type of its own choice, which could be one that the peer uses for another codec.
+ */
+export function checkChosenCodecs(value: unknown): types.RouterRtpCodecCapability[] {
+  const chosen = parseOrRefuse(chosenCodecsSchema, value, 'codecs');
+  const kinds = chosen.map(({ kind }) => kind);
+  if (new Set(kinds).size !== kinds.length) throw new Refusal('unsupported', 'codecs: one audio and one video at most');
+  const payloadTypes = chosen.map(({ preferredPayloadType }) => preferredPayloadType);
+  if (new Set(payloadTypes).size !== payloadTypes.length) {
+    throw new Refusal('badRequest', `codecs: the payload type ${payloadTypes[0]} is given twice`);
+  }
+  // RFC 5761 section 4: these can't be told from RTCP on one port.
+  const colliding = payloadTypes.find((one) => one >= 64 && one <= 95);
+  if (colliding !== undefined) throw new Refusal('badRequest', `codecs: payload type ${colliding} collides with RTCP`);
+  const audioFirst = chosen.sort((a, b) => a.kind.localeCompare(b.kind));
+  return audioFirst.map((one) => ({ ...routerCodecOf(one), preferredPayloadType: one.preferredPayloadType }));
 }
 
 export const midExtension = 'urn:ietf:params:rtp-hdrext:sdes:mid';
