@@ -20,6 +20,8 @@ export const environmentSchema = z
     /** Worker i takes RTC_PORT + i, UDP and TCP. 0 = any free port (tests). */
     RTC_PORT: z.coerce.number().int().min(0).max(65535).default(40000),
     HOST: hostSchema.default('127.0.0.1'),
+    /** TCP, on HOST; listened on while an RTMP Source is open. 0 = no RTMP. */
+    RTMP_PORT: z.coerce.number().int().min(0).max(65535).default(1935),
     /** IP address or host name that peers are told, where it is not one of this machine's own. */
     ANNOUNCED_IP: z.string().max(253).optional(),
     CONTROL_HOST: hostSchema.default('127.0.0.1'),
@@ -39,6 +41,7 @@ export interface Config {
   serverUrl: string;
   workers: number;
   rtcPort: number;
+  rtmpPort: number;
   host: string;
   announcedIp: string | undefined;
   controlHost: string;
@@ -69,6 +72,7 @@ export function parseConfig(environment: Record<string, string | undefined>): Co
     serverUrl: env.SERVER_URL,
     workers: env.WORKERS,
     rtcPort: env.RTC_PORT,
+    rtmpPort: env.RTMP_PORT,
     host: env.HOST,
     announcedIp: env.ANNOUNCED_IP,
     controlHost: env.CONTROL_HOST,
