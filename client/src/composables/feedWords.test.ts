@@ -1,8 +1,12 @@
 import { describe, expect, it } from 'vitest';
 import { feedConflict, feedOf, readVia, tabOf } from './feedWords.ts';
 
-const publication = (publishedBy: 'browser' | 'whip' | 'test') =>
-  ({ id: 'p1', startedAt: '2026-01-01T00:00:00Z', producers: [], publishedBy });
+const publication = (publishedBy: 'browser' | 'whip' | 'test') => ({
+  id: 'p1',
+  startedAt: '2026-01-01T00:00:00Z',
+  producers: [],
+  publishedBy,
+});
 const source = (type: 'test' | 'rtmp') => ({ type, state: 'waiting', restarts: 0 }) as const;
 
 describe('feeds', () => {

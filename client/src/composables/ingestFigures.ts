@@ -1,4 +1,9 @@
-import { longKeyFrameIntervalMs, type ProducerStats, type PublishedBy, type StreamView } from '@framelock/server/protocol';
+import {
+  longKeyFrameIntervalMs,
+  type ProducerStats,
+  type PublishedBy,
+  type StreamView,
+} from '@framelock/server/protocol';
 import { formatBitrate, formatShare } from './formatFigures.ts';
 import { codecName } from './sourceWords.ts';
 
