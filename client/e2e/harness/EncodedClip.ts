@@ -77,6 +77,17 @@ export class EncodedClip {
     return EncodedClip.read(folder);
   }
 
+  /** An MP4 of the first layer with AAC, for publishers that copy. */
+  async muxed(): Promise<string> {
+    const path = join(this.folder, 'clip.mp4');
+    await promisify(execFile)(ffmpeg, [
+      ...['-hide_banner', '-loglevel', 'error', '-nostdin', '-y'],
+      ...['-framerate', String(this.fps), '-i', join(this.folder, 'layer0.h264'), '-i', join(this.folder, 'audio.ogg')],
+      ...['-map', '0:v', '-map', '1:a', '-c:v', 'copy', '-c:a', 'aac', '-b:a', '96k', '-shortest', path],
+    ]);
+    return path;
+  }
+
   static async read(folder: string): Promise<EncodedClip> {
     const manifest = JSON.parse(await readFile(join(folder, 'manifest.json'), 'utf8')) as Manifest;
     const video = manifest.layers.map(async (_, i) => accessUnits(await readFile(join(folder, `layer${i}.h264`))));
