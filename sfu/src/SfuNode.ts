@@ -22,10 +22,12 @@ import {
 } from './PeerTransport.ts';
 import { announcedRtpCapabilities } from './routerCodecs.ts';
 import { checkChosenCodecs } from './rtpRules.ts';
+import { createSources, defaultSourceConfig, type SourceConfig } from './source/createSources.ts';
 import { StreamRouter } from './StreamRouter.ts';
 import { WorkerPool } from './WorkerPool.ts';
 import type { MediaWorker } from './MediaWorker.ts';
 import type { Publication } from './Publication.ts';
+import type { Sources } from './source/Sources.ts';
 import type { SocketAddress } from './tap/FrameTap.ts';
 
 export interface SfuNodeOptions {
@@ -40,6 +42,7 @@ export interface SfuNodeOptions {
   log: Logger;
   metrics?: SfuMetrics;
   timeouts?: TransportTimeouts;
+  sources?: SourceConfig;
 }
 
 /** The control contract's events, and what the process itself has to hear. */
@@ -63,6 +66,7 @@ const maxTransportsPerPeer = 4;
 export class SfuNode extends EventEmitter<SfuNodeEvents> {
   readonly metrics: SfuMetrics;
   readonly rtpCapabilities = announcedRtpCapabilities();
+  readonly sources: Sources;
   readonly #options: SfuNodeOptions;
   readonly #log: Logger;
   readonly #pool: WorkerPool;
@@ -88,6 +92,12 @@ export class SfuNode extends EventEmitter<SfuNodeEvents> {
       this.#log.info({ worker: index, pid }, 'mediasoup Worker started again'),
     );
     pool.on('failed', (error) => this.emit('failed', error));
+    this.sources = createSources(options.sources ?? defaultSourceConfig, {
+      ...options,
+      metrics,
+      onStream: (streamId, use) => this.#onStream(streamId, use),
+      tell: (event, data) => this.emit(event, ...([data] as never)),
+    });
     metrics.observe({
       counts: () => this.counts(),
       tapTotals: () => this.#sumTaps(),
@@ -158,17 +168,20 @@ export class SfuNode extends EventEmitter<SfuNodeEvents> {
     this.emit('peerGone', peerId);
   }
 
-  /** A Stream's Router may close between the wait for it and its use: then the next one is made. */
-  async #transportOn(
+  #transportOn(
     streamId: string,
     peerId: string,
     direction: TransportDirection,
     codecs?: types.RouterRtpCodecCapability[],
   ): Promise<PeerTransport> {
+    return this.#onStream(streamId, (stream) => stream.createTransport(peerId, direction, codecs));
+  }
+
+  /** A Stream's Router may close between the wait for it and its use: then the next one is made. */
+  async #onStream<T>(streamId: string, use: (stream: StreamRouter) => Promise<T>): Promise<T> {
     for (let attempt = 0; ; attempt++) {
       try {
-        const stream = await this.#stream(streamId);
-        return await stream.createTransport(peerId, direction, codecs);
+        return await use(await this.#stream(streamId));
       } catch (error) {
         const closedMeanwhile = error instanceof Refusal && error.code === 'unavailable';
         if (!closedMeanwhile || this.#closed || attempt >= 2) throw error;
@@ -366,6 +379,7 @@ export class SfuNode extends EventEmitter<SfuNodeEvents> {
       routers: this.#open.size,
       payloadTypeRouters: [...this.#open.values()].reduce((sum, one) => sum + one.payloadTypeRouters, 0),
       publications: publications.length,
+      sources: this.sources.size,
       transports: transports.length,
       producers: this.#producers.size,
       consumers: transports.reduce((sum, { consumers }) => sum + consumers, 0),
@@ -396,7 +410,9 @@ export class SfuNode extends EventEmitter<SfuNodeEvents> {
   async close(reason: string): Promise<void> {
     if (!this.#closed) {
       this.#closed = true;
+      const sourcesGone = this.sources.closeAll();
       for (const stream of [...this.#open.values()]) stream.close(reason);
+      await sourcesGone;
     }
     await this.#pool.close();
   }
@@ -406,6 +422,7 @@ export class SfuNode extends EventEmitter<SfuNodeEvents> {
       counts: { ...this.counts() },
       workers: this.workers.map(({ index, pid, streams }) => ({ index, pid, streams })),
       streams: [...this.#open.values()].map((stream) => stream.dump()),
+      sources: this.sources.dump(),
     };
   }
 }

@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { isIP } from 'node:net';
 import { z } from 'zod';
 import { idSchema } from '@framelock/server/protocol';
+import type { SourceConfig } from './source/createSources.ts';
 
 const hostSchema = z
   .string()
@@ -26,6 +27,12 @@ export const environmentSchema = z
     ANNOUNCED_IP: z.string().max(253).optional(),
     CONTROL_HOST: hostSchema.default('127.0.0.1'),
     CONTROL_PORT: z.coerce.number().int().min(0).max(65535).default(0),
+    /** A name on the PATH, or a path. */
+    FFMPEG_BIN: z.string().default('ffmpeg'),
+    /** Files that a Source may play. */
+    SOURCE_FILES_DIR: z.string().optional(),
+    /** First of the 100 UDP ports, on HOST, that SRT Sources listen on. 0 = any free port (tests). */
+    SRT_PORT: z.coerce.number().int().min(0).max(65_435).default(9710),
     MEDIASOUP_WORKER_BIN: z.string().optional(),
     NODE_ID: idSchema.optional(),
     LOG_LEVEL: z.enum(logLevels).default('info'),
@@ -41,12 +48,12 @@ export interface Config {
   serverUrl: string;
   workers: number;
   rtcPort: number;
-  rtmpPort: number;
   host: string;
   announcedIp: string | undefined;
   controlHost: string;
   controlPort: number;
   workerBin: string | undefined;
+  sources: SourceConfig;
   logLevel: (typeof logLevels)[number];
 }
 
@@ -72,12 +79,17 @@ export function parseConfig(environment: Record<string, string | undefined>): Co
     serverUrl: env.SERVER_URL,
     workers: env.WORKERS,
     rtcPort: env.RTC_PORT,
-    rtmpPort: env.RTMP_PORT,
     host: env.HOST,
     announcedIp: env.ANNOUNCED_IP,
     controlHost: env.CONTROL_HOST,
     controlPort: env.CONTROL_PORT,
     workerBin: env.MEDIASOUP_WORKER_BIN,
+    sources: {
+      ffmpegBin: env.FFMPEG_BIN,
+      sourceFilesDir: env.SOURCE_FILES_DIR,
+      srtPort: env.SRT_PORT,
+      rtmpPort: env.RTMP_PORT,
+    },
     logLevel: env.LOG_LEVEL,
   };
 }

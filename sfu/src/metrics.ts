@@ -7,6 +7,7 @@ export interface SfuCounts {
   /** Routers besides those, for viewers that chose the payload types themselves. */
   payloadTypeRouters: number;
   publications: number;
+  sources: number;
   transports: number;
   producers: number;
   consumers: number;

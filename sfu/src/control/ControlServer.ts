@@ -53,11 +53,15 @@ export class ControlServer {
     this.#owners = new PeerOwners({
       ...(ownerGraceMs === undefined ? {} : { graceMs: ownerGraceMs }),
       onOrphans: (peerIds) => {
-        log.warn({ peers: peerIds.length }, 'a server went away: closing its peers');
-        for (const peerId of peerIds) node.closePeer(peerId, 'serverGone');
+        log.warn({ peers: peerIds.length }, 'a server went away: closing its peers and Sources');
+        for (const id of peerIds) {
+          node.closePeer(id, 'serverGone');
+          void node.sources.close(id);
+        }
       },
     });
     node.on('peerGone', (peerId) => this.#owners.forget(peerId));
+    node.on('sourceEnded', ({ publicationId }) => this.#owners.forget(publicationId));
     for (const event of events) {
       // The mapped type ties each event to its data, which a loop over names cannot show the compiler.
       node.on(event, ((data: never) => this.#tellAll(event, data)) as never);
@@ -159,6 +163,7 @@ export class ControlServer {
         node,
         feedUrl: (publicationId) => `${this.url}/feed/${publicationId}`,
         claimPeer: (peerId) => this.#owners.claim(ownerId, peerId),
+        claimSource: (publicationId) => this.#owners.claim(ownerId, publicationId),
       });
       this.#owners.connect(ownerId);
       const connection: ControlConnection = new ControlConnection({

@@ -1,4 +1,4 @@
-import { Refusal, type RequestHandlers, type SfuControlContract } from '@framelock/server/protocol';
+import { type RequestHandlers, type SfuControlContract } from '@framelock/server/protocol';
 import type { SfuNode } from '../SfuNode.ts';
 
 export interface SfuHandlersOptions {
@@ -7,10 +7,12 @@ export interface SfuHandlersOptions {
   feedUrl(publicationId: string): string;
   /** Told before a transport is made, so that the peer ends with the server that asked for it. */
   claimPeer(peerId: string): void;
+  /** Likewise of a Source's attempt. */
+  claimSource(publicationId: string): void;
 }
 
 /** The control contract on one SfuNode. Parameters were validated by the RpcCallee; opaque ones are by their taker. */
-export function sfuHandlers({ node, feedUrl, claimPeer }: SfuHandlersOptions): RequestHandlers<SfuControlContract> {
+export function sfuHandlers({ node, feedUrl, claimPeer, claimSource }: SfuHandlersOptions): RequestHandlers<SfuControlContract> {
   return {
     clock: () => ({ timeMs: performance.timeOrigin + performance.now() }),
     routerRtpCapabilities: () => ({ rtpCapabilities: { ...node.rtpCapabilities } }),
@@ -65,10 +67,15 @@ export function sfuHandlers({ node, feedUrl, claimPeer }: SfuHandlersOptions): R
       node.publication(publicationId).closeTap('requested');
       return {};
     },
-    openSource: () => {
-      throw new Refusal('unavailable', 'this node runs no Sources yet');
+    openSource: async (params) => {
+      claimSource(params.publicationId);
+      return node.sources.open(params);
     },
-    closeSource: () => ({}),
+    // No refusal for one that is gone: the wish is fulfilled.
+    closeSource: async ({ publicationId }) => {
+      await node.sources.close(publicationId);
+      return {};
+    },
     probePorts: () => ({ ports: [], ffmpeg: null }),
     dump: () => node.dump(),
   };
