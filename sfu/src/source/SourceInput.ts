@@ -1,5 +1,6 @@
 import type { Readable } from 'node:stream';
-import type { OpenSource } from '@framelock/server/protocol';
+import type { MediaKind, OpenSource } from '@framelock/server/protocol';
+import type { RtpOutput } from './ffmpegArguments.ts';
 
 /** How an input came to its end by itself. */
 export interface InputEnd {
@@ -26,6 +27,12 @@ export interface SourceInput {
   openBytes?(): Readable;
   /** What is not live: read as fast as it plays, once or for ever. */
   readonly pace?: 'once' | 'loop';
+  /** What FFmpeg makes up itself, and encodes by this; there is nothing to look at first. */
+  readonly drawn?: {
+    output(kind: MediaKind, output: RtpOutput): string[];
+    /** Like packetLinesOutput(). */
+    readonly packetLines: string[];
+  };
   /** Never shown in messages. */
   readonly secrets?: readonly string[];
   /** Where a publisher sends to; state `waiting` until `ready`. */

@@ -62,6 +62,11 @@ export class SrtInput implements SourceInput {
     return { reason: 'failed', message };
   }
 
+  /** Its process has ended, and its port is free. */
+  get gone(): Promise<unknown> {
+    return this.#pump.exited;
+  }
+
   openBytes(): Readable {
     return this.#relay.open();
   }

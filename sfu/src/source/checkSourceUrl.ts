@@ -91,9 +91,7 @@ export async function checkSourceUrl(text: string, rules: UrlRules): Promise<Che
   for (const one of addresses) {
     const problem = addressProblem(one, rules.allowPrivateAddresses);
     if (problem) {
-      const allow = problem.includes('inside')
-        ? ': set ALLOW_PRIVATE_SOURCES=true for cameras in your own network'
-        : '';
+      const allow = problem.includes('inside') ? ': set SOURCE_ALLOW_PRIVATE=true for cameras in your own network' : '';
       throw new Refusal('forbidden', `${host} (${one}) ${problem}${allow}`);
     }
   }
