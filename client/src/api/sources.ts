@@ -12,7 +12,7 @@ import { upload, type UploadOptions } from './upload.ts';
 export type SourceFile = z.infer<typeof sourceFileSchema>;
 
 const nothing = z.unknown();
-const files = '/api/v1/source-files';
+const files = '/api/v1/files';
 
 /** Feeds the Stream from now on, until it is stopped; also over restarts of the server. */
 export function startSource(streamId: string, spec: SourceSpec): Promise<SourceView> {
@@ -33,9 +33,9 @@ export async function listSourceFiles(signal?: AbortSignal): Promise<SourceFile[
   return (await request(files, sourceFileListSchema, { needed: false, ...(signal ? { signal } : {}) })).files;
 }
 
-/** A video file into the folder that `file` Sources play from. */
+/** A video file into the folder that `file` Sources play from; the answer has the name that it got there. */
 export function uploadSourceFile(file: File, options: UploadOptions = {}): Promise<SourceFile> {
-  return upload(`${files}/${encodeURIComponent(file.name)}`, file, sourceFileSchema, options);
+  return upload(`${files}?name=${encodeURIComponent(file.name)}`, file, sourceFileSchema, options);
 }
 
 function pathOf(streamId: string): string {

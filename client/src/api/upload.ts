@@ -8,7 +8,7 @@ export interface UploadOptions {
   signal?: AbortSignal;
 }
 
-/** PUT of a file's bytes. XMLHttpRequest, since fetch tells no progress of what it sends. */
+/** POST of a file's bytes. XMLHttpRequest, since fetch tells no progress of what it sends. */
 export function upload<T extends z.ZodType>(
   path: string,
   file: Blob,
@@ -22,7 +22,7 @@ export function upload<T extends z.ZodType>(
       signal?.removeEventListener('abort', abort);
       run();
     };
-    call.open('PUT', path);
+    call.open('POST', path);
     call.responseType = 'json';
     call.setRequestHeader('accept', 'application/json');
     call.setRequestHeader('content-type', 'application/octet-stream');

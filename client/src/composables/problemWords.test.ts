@@ -15,6 +15,11 @@ describe('words for problems', () => {
     expect(connectionProblemWords('unauthorized', 'no token').remedy).toBe('token');
   });
 
+  it('says that a person stopped it, and not that the network did', () => {
+    expect(connectionProblemWords('stopped', 'x').title).toBe('Publishing was stopped');
+    expect(connectionProblemWords('takenOver', 'x').title).toBe('Another publisher took over');
+  });
+
   it('does not take a missing Stream for a missing camera', () => {
     expect(captureProblemWords('notFound', '', 'camera').title).toBe('No camera found');
     expect(connectionProblemWords('notFound', 'no such Stream').title).toBe('This Stream is gone');

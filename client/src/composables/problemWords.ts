@@ -62,6 +62,13 @@ function connectionWords(code: string, message: string): ProblemWords | undefine
         hint: 'A Stream has one publisher at a time. Stop the other one, or publish to another Stream.',
         remedy: 'retry',
       };
+    case 'stopped':
+    case 'takenOver':
+      return {
+        title: code === 'stopped' ? 'Publishing was stopped' : 'Another publisher took over',
+        hint: 'Someone who may did this from another page. Start again to publish from here.',
+        remedy: 'none',
+      };
     case 'unauthorized':
     case 'forbidden':
       return { title: 'This needs an access token', hint: sentence(message), remedy: 'token' };

@@ -24,7 +24,11 @@ export interface ReconnectorOptions<L extends Link> {
 }
 
 /** Refusals that no retry can change. */
-const finalCodes = new Set(['badRequest', 'unauthorized', 'forbidden', 'notFound', 'gone', 'unsupported']);
+const finalCodes = new Set([
+  ...['badRequest', 'unauthorized', 'forbidden', 'notFound', 'gone', 'unsupported'],
+  // Somebody else did it on purpose; coming back by ourselves would undo it.
+  ...['stopped', 'takenOver'],
+]);
 /** Someone else publishes: on a reconnection that is most often our own old connection, which the server soon notices. */
 const conflictPatienceMs = 10_000;
 
