@@ -3,7 +3,9 @@ import {
   ticksToMs,
   type AnalysisView,
   type DetectionMessage,
+  type LayerTimeline,
   type ModelDescription,
+  type PublicationView,
 } from '@framelock/server/protocol';
 import { unixNowMs } from '../signaling/ClockOffset.ts';
 import { LockController } from './LockController.ts';
@@ -11,6 +13,7 @@ import { decodeDetections } from './overlay/decodeDetections.ts';
 import { DetectionBuffer } from './overlay/DetectionBuffer.ts';
 import type { DrawnRecord } from './overlay/DrawnRecord.ts';
 import { FrameSource, type Picture } from './overlay/FrameSource.ts';
+import { LayerClock } from './overlay/LayerClock.ts';
 import { OverlayCompositor } from './overlay/OverlayCompositor.ts';
 import { defaultOverlayOptions, type OverlayOptions } from './overlay/OverlayOptions.ts';
 import type { PlayerMode, PlayerStats } from './PlayerStats.ts';
@@ -36,7 +39,12 @@ const refreshMs = 1000 / 60;
 
 /** Everything between tracks and detection messages on one side and the canvas and its figures on the other. */
 export class FrameExactOverlay {
-  readonly frames: FrameSource;
+  #frames: FrameSource;
+  /** Of the layer that is being switched to, until its first picture. */
+  #next: { frames: FrameSource; settle: (isShown: boolean) => void } | undefined;
+  readonly #layers = new LayerClock();
+  /** By revision: whose timestamps its messages carry. */
+  readonly #producers = new Map<number, string | undefined>();
   readonly counters = new OverlayCounters();
   readonly latency: LatencyMeter;
   readonly #options: FrameExactOverlayOptions;
@@ -65,17 +73,79 @@ export class FrameExactOverlay {
       canvas: options.canvas,
       buffer: this.#buffer,
       counters: this.counters,
+      layers: this.#layers,
       overlay: this.#overlay,
       onDrawn: (record, message, repaint) => this.#onDrawn(record, message, repaint),
     });
     this.#compositor.setPredictions(this.#mode === 'live');
-    this.frames = new FrameSource({
-      container: options.container,
-      onPicture: (picture) => this.#onPicture(picture),
-      onReceived: (rtpTimestamp, receivedAtMs) => this.#delays.onFrame(rtpTimestamp, receivedAtMs),
+    this.#frames = this.#createFrames(() => this.#frames);
+  }
+
+  #createFrames(self: () => FrameSource): FrameSource {
+    return new FrameSource({
+      container: this.#options.container,
+      onPicture: (picture) => this.#onPicture(picture, self()),
+      onReceived: (rtpTimestamp, receivedAtMs) => {
+        const analysedRtp = this.#layers.toAnalysed(self().producerId, rtpTimestamp);
+        if (analysedRtp !== undefined) this.#delays.onFrame(analysedRtp, receivedAtMs);
+      },
       onMissed: (count) => (this.counters.missedCallbacks += count),
-      onUntimed: () => options.onUntimed(),
+      onUntimed: () => this.#options.onUntimed(),
     });
+  }
+
+  get frames(): FrameSource {
+    return this.#frames;
+  }
+
+  /**
+   * Shows another Producer's video from its first picture on; until then the one before goes on, so that nothing is
+   * black. Resolves false when it was given up: another switch, another Publication, or `cancelSwitch`.
+   */
+  switchTracks(tracks: readonly MediaStreamTrack[], producerId: string): Promise<boolean> {
+    this.cancelSwitch();
+    return new Promise((resolve) => {
+      const frames: FrameSource = this.#createFrames(() => frames);
+      this.#next = { frames, settle: resolve };
+      frames.setTracks(tracks, producerId);
+    });
+  }
+
+  /** A track beside the video: of the present one, and of the one that is coming. */
+  addTrack(track: MediaStreamTrack): void {
+    this.#frames.addTrack(track);
+    this.#next?.frames.addTrack(track);
+  }
+
+  cancelSwitch(): void {
+    const next = this.#next;
+    this.#next = undefined;
+    next?.frames.close();
+    next?.settle(false);
+  }
+
+  #swap(): void {
+    const [{ frames, settle }, before] = [this.#next!, this.#frames];
+    this.#next = undefined;
+    this.#frames = frames;
+    frames.video.volume = before.video.volume;
+    frames.video.muted = before.video.muted;
+    before.close();
+    settle(true);
+  }
+
+  /** What the server says of the layers and of which of them is analysed. */
+  setPublication(publication: PublicationView | null): void {
+    if (this.#layers.setPublication(publication)) {
+      this.#buffer.reset(publication?.id);
+      this.#delays.clear();
+    }
+    this.#compositor.onLayersChanged();
+  }
+
+  /** How the shown layer's clock relates to the detections'; undefined = the video has no layers. */
+  get layerTimeline(): LayerTimeline | undefined {
+    return this.#layers.timelineOf(this.#frames.producerId);
   }
 
   get mode(): PlayerMode {
@@ -96,7 +166,9 @@ export class FrameExactOverlay {
 
   /** Another Publication, or none: its timestamps and what was measured mean nothing any more. The picture stays. */
   begin(publicationId: string | undefined): void {
+    this.cancelSwitch();
     this.frames.setTracks([]);
+    this.#producers.clear();
     this.#picture = undefined;
     this.#buffer.reset(publicationId);
     this.#compositor.clearDescriptions();
@@ -108,6 +180,7 @@ export class FrameExactOverlay {
   }
 
   addDescription(description: ModelDescription): void {
+    this.#producers.set(description.revision, description.producerId);
     this.#compositor.addDescription(description);
   }
 
@@ -118,6 +191,8 @@ export class FrameExactOverlay {
       this.#malformed++;
       return;
     }
+    // Of a layer that was analysed before, or of nobody knows which.
+    if (!this.#layers.isAnalysed(this.#producers.get(message.model))) return void this.#buffer.counts.foreign++;
     if (this.#buffer.add(message, arrivedAtMs) !== 'added') return;
     this.#detectionMessages++;
     this.#detectionBytes += bytes.byteLength;
@@ -127,7 +202,8 @@ export class FrameExactOverlay {
     this.#compositor.onDetections(message.rtp);
   }
 
-  #onPicture(picture: Picture): void {
+  #onPicture(picture: Picture, from: FrameSource): void {
+    if (from === this.#next?.frames) this.#swap();
     this.#videoRate.add(performance.now());
     this.#width = picture.width;
     this.#height = picture.height;
@@ -147,9 +223,8 @@ export class FrameExactOverlay {
     if (!record.redraw) this.latency.onPresented(receivedAtMs, presentedAtMs, drawnAtMs);
     if (!message) return;
     if (record.kind === 'exact') return this.latency.onExact(message, record.drawnAtMs);
-    const { kind, rtpTimestamp } = record;
-    const age =
-      kind === 'extrapolated' && rtpTimestamp !== null ? rtpTicksBetween(rtpTimestamp, message.rtp) : undefined;
+    const { kind, analysedRtpTimestamp: rtp } = record;
+    const age = kind === 'extrapolated' && rtp !== null ? rtpTicksBetween(rtp, message.rtp) : undefined;
     this.latency.onOther(receivedAtMs, drawnAtMs, age === undefined ? undefined : ticksToMs(age));
   }
 
@@ -212,6 +287,7 @@ export class FrameExactOverlay {
   }
 
   close(): void {
+    this.cancelSwitch();
     this.frames.close();
     this.#compositor.close();
   }

@@ -10,6 +10,7 @@ import { FrameSource } from './overlay/FrameSource.ts';
 import type { OverlayOptions } from './overlay/OverlayOptions.ts';
 import { ReceiverMeter } from '../rtc/ReceiverMeter.ts';
 import type { PlayerMode, PlayerProblem, PlayerState, PlayerStats } from './PlayerStats.ts';
+import { simulcastLayers } from '../rtc/chooseVideo.ts';
 import { spatialLayers } from './spatialLayers.ts';
 
 export type { DrawnBox, DrawnKind, DrawnRecord, PictureRect } from './overlay/DrawnRecord.ts';
@@ -71,6 +72,8 @@ export class Player {
   /** The publisher's largest picture, by its own report. */
   #sent: { width?: number; height?: number } = {};
   #video: Consumer | undefined;
+  /** Of the layer that is being switched to. */
+  #comingVideo: Consumer | undefined;
   #audio: Consumer | undefined;
   #joinMs: number | null = null;
   #everPlayed = false;
@@ -168,6 +171,7 @@ export class Player {
       this.#sent = {};
     }
     this.#publication = publication;
+    this.#overlay.setPublication(publication);
     if (publication === null) {
       this.#onAnalysis({ state: 'off' });
       this.#setState(this.#everPlayed ? 'ended' : 'waiting');
@@ -175,21 +179,36 @@ export class Player {
     this.#events.emit('publication', publication);
   }
 
-  #onVideo(consumer: Consumer, publicationId: string, type: string): void {
+  #onVideo(consumer: Consumer, publicationId: string, type: string): void | Promise<boolean> {
     if (this.#isClosed || publicationId !== this.#publication?.id) return;
+    const tracks = this.#audio && !this.#audio.closed ? [consumer.track, this.#audio.track] : [consumer.track];
+    const shownId = this.#overlay.frames.producerId;
+    if (shownId !== undefined && shownId !== consumer.producerId) return this.#switchTo(consumer, tracks);
     this.#video = consumer;
     this.#layer = type === 'simple' ? null : this.#layer;
     // A connection made anew inside the same Publication brings new tracks of the same timestamps.
-    this.#overlay.frames.setTracks(
-      this.#audio && !this.#audio.closed ? [consumer.track, this.#audio.track] : [consumer.track],
-    );
+    this.#overlay.cancelSwitch();
+    this.#overlay.frames.setTracks(tracks, consumer.producerId);
     this.#applyTarget();
+  }
+
+  /** Another layer takes the shown one's place with its first picture, and waits for its detections as long from the first. */
+  async #switchTo(consumer: Consumer, tracks: readonly MediaStreamTrack[]): Promise<boolean> {
+    this.#comingVideo = consumer;
+    this.#applyTarget();
+    consumer.observer.once('close', () => {
+      if (this.#comingVideo === consumer) this.#overlay.cancelSwitch();
+    });
+    const isShown = await this.#overlay.switchTracks(tracks, consumer.producerId);
+    if (this.#comingVideo === consumer) this.#comingVideo = undefined;
+    if (isShown) this.#video = consumer;
+    return isShown;
   }
 
   #onAudio(consumer: Consumer, publicationId: string): void {
     if (this.#isClosed || publicationId !== this.#publication?.id) return;
     this.#audio = consumer;
-    this.#overlay.frames.addTrack(consumer.track);
+    this.#overlay.addTrack(consumer.track);
     this.#applyTarget();
   }
 
@@ -242,7 +261,7 @@ export class Player {
   /** Sound waits as long as its picture. */
   #applyTarget(): void {
     const targetMs = this.#overlay.targetMs;
-    for (const consumer of [this.#video, this.#audio]) {
+    for (const consumer of [this.#video, this.#comingVideo, this.#audio]) {
       const receiver = consumer?.closed ? undefined : consumer?.rtpReceiver;
       if (!receiver || !('jitterBufferTarget' in receiver) || (receiver.jitterBufferTarget ?? 0) === targetMs) continue;
       receiver.jitterBufferTarget = targetMs;
@@ -279,7 +298,7 @@ export class Player {
     this.#applyTarget();
   }
 
-  /** Spatial layer of an SVC video, 0 = smallest; `auto` = the best the network carries. */
+  /** Layer of an SVC or simulcast video, 0 = smallest; `auto` = the best the network carries, of a simulcast the analysed one. */
   setLayer(layer: number | 'auto'): void {
     this.#wantedLayer = layer === 'auto' ? undefined : layer;
     this.#reconnector?.link?.setSpatialLayer(this.#wantedLayer);
@@ -315,17 +334,28 @@ export class Player {
       viewers: this.#viewers,
       codec: codec || (this.#publication?.producers.find(({ kind }) => kind === 'video')?.mimeType ?? ''),
       transport: 'webrtc',
-      layer: this.#layer,
-      layers: spatialLayers({
-        scalabilityMode: this.#video?.rtpParameters.encodings?.[0]?.scalabilityMode,
-        ...this.#sent,
-        layer: this.#layer,
-      }),
+      ...this.#layerFigures(),
       state: this.#state,
       ...{ bitrateBps, packetsLost, framesDropped },
       reconnections: this.#reconnector?.reconnections ?? 0,
       joinMs: this.#joinMs,
     };
+  }
+
+  #layerFigures(): Pick<PlayerStats, 'layer' | 'layers' | 'layerTimeline' | 'layerTimelineReason'> {
+    const { layerTimeline: timeline } = this.#overlay;
+    const told = {
+      layerTimeline: timeline?.state ?? null,
+      layerTimelineReason: timeline?.state === 'unknown' ? timeline.reason : null,
+    };
+    const simulcast = simulcastLayers(this.#publication);
+    if (simulcast.length > 0) {
+      const shown = simulcast.findIndex(({ id }) => id === this.#overlay.frames.producerId);
+      return { layer: shown < 0 ? null : shown, layers: simulcast.length, ...told };
+    }
+    const { scalabilityMode } = this.#video?.rtpParameters.encodings?.[0] ?? {};
+    const layers = spatialLayers({ scalabilityMode, ...this.#sent, layer: this.#layer });
+    return { layer: this.#layer, layers, ...told };
   }
 
   close(reason: string): void {

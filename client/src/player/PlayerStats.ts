@@ -65,10 +65,17 @@ export interface PlayerStats {
   transport: 'webrtc' | 'hls';
   /** What Lock adds to receive-to-display, ms: the median now less the one without Lock; null until known. */
   lockPriceMs: number | null;
-  /** Spatial layer received now; null = the video has one only. */
+  /** Layer of SVC or simulcast received now, 0 = smallest; null = the video has one only. */
   layer: number | null;
-  /** Spatial layers that the publisher sends; 1 = nothing to choose from. */
+  /** Layers that the publisher sends; 1 = nothing to choose from. */
   layers: number;
+  /**
+   * Of a simulcast: whether the shown layer's timestamps are known on the analysed layer's clock. Unless `known`, its
+   * pictures count as unanalysed, since nobody can say which detections are theirs. null = the video has no such layers.
+   */
+  layerTimeline: 'known' | 'checking' | 'unknown' | null;
+  /** Why it is unknown. */
+  layerTimelineReason: string | null;
   state: PlayerState;
   /** Median age of the detections under predicted boxes, ms. */
   predictionAgeMs: number | null;

@@ -11,6 +11,7 @@ import {
 import type { Device } from 'mediasoup-client';
 import type { Consumer, ConsumerOptions, DataConsumer, Transport, TransportOptions } from 'mediasoup-client/types';
 import { SignalingClient, type JoinResult } from '../signaling/SignalingClient.ts';
+import { chooseVideo, simulcastLayers } from './chooseVideo.ts';
 import { createDevice } from './createDevice.ts';
 import type { Link, LinkEnd } from './Reconnector.ts';
 import { watchTransport } from './watchTransport.ts';
@@ -21,7 +22,11 @@ export interface ViewerLinkCallbacks {
   onJoined?(joined: JoinResult): void;
   /** First on join, then on every change; null = the Stream is idle. */
   onPublication(publication: PublicationView | null, reason?: string): void;
-  onVideo(consumer: Consumer, publicationId: string, type: string): void;
+  /**
+   * With a promise: of a layer that takes the place of another. Resolves true when it is shown, and the one before is let
+   * go then; false when it is not wanted any more.
+   */
+  onVideo(consumer: Consumer, publicationId: string, type: string): void | Promise<boolean>;
   onAudio(consumer: Consumer, publicationId: string): void;
   /** One binary message of the detections data channel. */
   onDetections(bytes: ArrayBuffer, publicationId: string): void;
@@ -38,7 +43,7 @@ export interface ViewerLinkOptions extends ViewerLinkCallbacks {
   streamId: string;
   token?: string;
   signalingUrl: string;
-  /** undefined = highest. */
+  /** Of SVC or simulcast, 0 = smallest; undefined = highest. */
   spatialLayer?: number | undefined;
 }
 
@@ -65,6 +70,8 @@ export class ViewerLink implements Link {
   #dataConsumer: DataConsumer | undefined;
   #dataPublicationId: string | undefined;
   #spatialLayer: number | undefined;
+  /** Of the video that the owner shows. */
+  #shownProducerId: string | undefined;
   #closed = false;
 
   static async create(options: ViewerLinkOptions): Promise<ViewerLink> {
@@ -165,12 +172,44 @@ export class ViewerLink implements Link {
 
   #consumeAll(publication: PublicationView): void {
     if (!this.#device) return; // #begin comes back to it
-    const wanted = new Set(publication.producers.map(({ id }) => id));
-    for (const consumer of this.#consumers.values()) {
-      if (!wanted.has(consumer.producerId)) this.#dropConsumer(consumer.id);
+    const present = new Set(publication.producers.map(({ id }) => id));
+    const wanted = this.#wantedProducers(publication);
+    // The layer that was chosen before stays until the next one is shown.
+    const chosenIsShown = wanted.has(this.#shownProducerId ?? '');
+    for (const { id, kind, producerId } of this.#consumers.values()) {
+      const overtaken = kind === 'video' && !wanted.has(producerId) && producerId !== this.#shownProducerId;
+      const replaced = kind === 'video' && !wanted.has(producerId) && chosenIsShown;
+      if (!present.has(producerId) || overtaken || replaced) this.#dropConsumer(id);
     }
-    for (const { id } of publication.producers) void this.#consume(id, publication.id);
+    for (const id of wanted) void this.#consume(id, publication.id);
     void this.#consumeDetections(publication.id);
+  }
+
+  /** Of a simulcast one layer only. */
+  #wantedProducers(publication: PublicationView): Set<string> {
+    const audio = publication.producers.filter(({ kind }) => kind === 'audio');
+    return new Set([...audio, ...chooseVideo(publication, this.#spatialLayer)].map(({ id }) => id));
+  }
+
+  /** The first video is shown at once; a layer in its place when the owner says so. */
+  #onVideo(consumer: Consumer, publicationId: string, type: string): void {
+    const shown = this.#options.onVideo(consumer, publicationId, type);
+    if (!shown) return this.#videoShown(consumer);
+    void shown.then((isShown) => {
+      if (isShown) this.#videoShown(consumer);
+      else if (consumer.producerId !== this.#shownProducerId) this.#dropConsumer(consumer.id);
+    });
+  }
+
+  #videoShown({ id, producerId }: Consumer): void {
+    if (!this.#consumers.has(id)) return;
+    this.#shownProducerId = producerId;
+    if (simulcastLayers(this.#publication).length === 0) return;
+    for (const other of [...this.#consumers.values()]) {
+      if (other.kind === 'video' && other.id !== id) this.#dropConsumer(other.id);
+    }
+    // Another may have been chosen meanwhile.
+    if (this.#publication) this.#consumeAll(this.#publication);
   }
 
   #isCurrent(publicationId: string): boolean {
@@ -178,7 +217,7 @@ export class ViewerLink implements Link {
   }
 
   #isWanted(producerId: string, publicationId: string): boolean {
-    return this.#isCurrent(publicationId) && this.#publication!.producers.some(({ id }) => id === producerId);
+    return this.#isCurrent(publicationId) && this.#wantedProducers(this.#publication!).has(producerId);
   }
 
   async #consume(producerId: string, publicationId: string): Promise<void> {
@@ -200,7 +239,7 @@ export class ViewerLink implements Link {
       }
       this.#consumers.set(consumer.id, consumer);
       if (consumer.kind === 'video') {
-        this.#options.onVideo(consumer, publicationId, type);
+        this.#onVideo(consumer, publicationId, type);
         if (type !== 'simple') await this.#applyLayer(consumer.id);
       } else this.#options.onAudio(consumer, publicationId);
       await this.signaling.request('resumeConsumer', { consumerId: consumer.id });
@@ -270,9 +309,11 @@ export class ViewerLink implements Link {
     return transport;
   }
 
-  /** Asks for a spatial layer of an SVC video; undefined = the highest. Kept for later Publications. */
+  /** Asks for a layer of an SVC or simulcast video; undefined = the highest. Kept for later Publications. */
   setSpatialLayer(layer: number | undefined): void {
     this.#spatialLayer = layer;
+    const publication = this.#publication;
+    if (publication && simulcastLayers(publication).length > 0) return this.#consumeAll(publication);
     for (const consumer of this.#consumers.values()) {
       if (consumer.kind === 'video') void this.#applyLayer(consumer.id).catch(() => undefined);
     }
@@ -291,6 +332,7 @@ export class ViewerLink implements Link {
     if (!consumer) return;
     this.#consumers.delete(consumerId);
     this.#consuming.delete(consumer.producerId);
+    if (this.#shownProducerId === consumer.producerId) this.#shownProducerId = undefined;
     consumer.close();
   }
 

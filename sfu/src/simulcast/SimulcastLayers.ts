@@ -138,11 +138,10 @@ export class SimulcastLayers {
     this.#analysedId = chosen?.id;
     this.#endCheck(nowMs, 0);
     if (!chosen) return;
-    // What was known was known of another layer.
-    for (const layer of this.#layers.values()) {
-      this.#setTimeline(layer, layer === chosen ? { state: 'known', offsetTicks: 0 } : { state: 'checking' });
-    }
+    // What was known was known of another layer, so nothing is until everybody knows of the change.
+    for (const layer of this.#layers.values()) this.#setTimeline(layer, { state: 'checking' });
     this.#options.onAnalysed(chosen.id);
+    this.#setTimeline(chosen, { state: 'known', offsetTicks: 0 });
   }
 
   /** The layers that flow, beside the analysed one. */

@@ -35,8 +35,10 @@ export interface DrawnRecord {
   publicationId: string;
   /** The picture's own RTP timestamp, u32. null = this browser tells none; nothing is drawn on its pictures. */
   rtpTimestamp: number | null;
+  /** The same frame's on the clock of the detections: another only on a simulcast layer. null = not known. */
+  analysedRtpTimestamp: number | null;
   kind: DrawnKind;
-  /** The time the drawn boxes stand for: of their own picture (exact), or what they were computed to. null = no boxes. */
+  /** On the clock of the detections, the time the drawn boxes stand for: of their own picture (exact), or what they were computed to. null = no boxes. */
   boxesRtpTimestamp: number | null;
   /** RTP timestamp of the newest detections the boxes were made from. */
   basedOnRtpTimestamp: number | null;

@@ -4,6 +4,8 @@ export interface Picture {
   /** u32; of these very pixels when `own`, else of the callback, which can be a frame off. undefined = nobody told. */
   rtpTimestamp: number | undefined;
   own: boolean;
+  /** Whose pictures these are: timestamps of two Producers can't be compared as they are. */
+  producerId: string | undefined;
   width: number;
   height: number;
   mediaTimeMs: number;
@@ -41,6 +43,7 @@ export class FrameSource {
   readonly video: HTMLVideoElement;
   readonly #options: FrameSourceOptions;
   readonly #picture: Picture;
+  #producerId: string | undefined;
   #presentedFrames: number | undefined;
   #lastRtp: number | undefined;
   /** Pictures shown before the first that had a timestamp; undefined once there was one. */
@@ -65,15 +68,24 @@ export class FrameSource {
     options.container.append(video);
     this.video = video;
     this.#picture = {
-      ...{ image: video, rtpTimestamp: 0, own: false, width: 0, height: 0 },
+      ...{ image: video, rtpTimestamp: 0, own: false, producerId: undefined, width: 0, height: 0 },
       ...{ mediaTimeMs: 0, receivedAtMs: NaN, presentedAtMs: NaN },
     };
     document.addEventListener('visibilitychange', this.#onVisibility);
     this.#request();
   }
 
-  /** Plays these tracks; the ones before are let go. */
-  setTracks(tracks: readonly MediaStreamTrack[]): void {
+  /** Of the video that plays. */
+  get producerId(): string | undefined {
+    return this.#producerId;
+  }
+
+  /**
+   * Plays these tracks; the ones before are let go. Another Producer's video needs a FrameSource of its own: the first
+   * pictures after a change of tracks can still be of the one before.
+   */
+  setTracks(tracks: readonly MediaStreamTrack[], producerId?: string): void {
+    this.#producerId = producerId;
     this.#presentedFrames = undefined;
     this.#lastRtp = undefined;
     this.video.srcObject = tracks.length > 0 ? new MediaStream([...tracks]) : null;
@@ -119,6 +131,7 @@ export class FrameSource {
     picture.image = frame ?? this.video;
     picture.rtpTimestamp = rtpTimestamp === undefined ? undefined : rtpTimestamp >>> 0;
     picture.own = ownRtp !== undefined;
+    picture.producerId = this.#producerId;
     picture.width = frame?.displayWidth ?? metadata.width;
     picture.height = frame?.displayHeight ?? metadata.height;
     picture.mediaTimeMs = metadata.mediaTime * 1000;

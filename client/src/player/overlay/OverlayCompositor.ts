@@ -7,6 +7,7 @@ import type { DetectionBuffer } from './DetectionBuffer.ts';
 import { drawDetections } from './drawDetections.ts';
 import type { DrawnBox, DrawnRecord } from './DrawnRecord.ts';
 import type { Picture } from './FrameSource.ts';
+import type { LayerClock } from './LayerClock.ts';
 import { letterbox } from './letterbox.ts';
 import type { OverlayOptions } from './OverlayOptions.ts';
 import { colorOfLabel } from './overlayPalette.ts';
@@ -15,6 +16,7 @@ export interface OverlayCompositorOptions {
   canvas: HTMLCanvasElement;
   buffer: DetectionBuffer;
   counters: OverlayCounters;
+  layers: LayerClock;
   overlay: OverlayOptions;
   /**
    * Synchronously after each composite. `message`: what exact boxes came from, or the newest of what others came from.
@@ -41,6 +43,7 @@ export class OverlayCompositor {
   #hidden: ReadonlySet<string>;
   #image: VideoFrame | HTMLVideoElement | undefined;
   #own = false;
+  #producerId: string | undefined;
   #choice: BoxChoice = nothingChosen;
   /** Of the shown boxes. */
   #description: ModelDescription | undefined;
@@ -55,6 +58,7 @@ export class OverlayCompositor {
       ...{
         publicationId: '',
         rtpTimestamp: null,
+        analysedRtpTimestamp: null,
         kind: 'unanalysed',
         boxesRtpTimestamp: null,
         basedOnRtpTimestamp: null,
@@ -93,28 +97,48 @@ export class OverlayCompositor {
     const record = this.#record;
     this.#image = picture.image;
     this.#own = picture.own;
+    this.#producerId = picture.producerId;
     record.publicationId = buffer.publicationId ?? '';
     record.rtpTimestamp = picture.rtpTimestamp ?? null;
+    record.analysedRtpTimestamp = this.#toAnalysed(record.rtpTimestamp);
     record.pictureWidth = picture.width;
     record.pictureHeight = picture.height;
     record.mediaTimeMs = picture.mediaTimeMs;
-    this.#choice = this.#chooseFor(picture);
+    this.#choice = this.#chooseFor(record.analysedRtpTimestamp, picture.own);
     record.redraw = false;
     this.#composite();
     counters.add(this.#outcome());
     this.#emit(false);
   }
 
-  #chooseFor({ rtpTimestamp, own }: Picture): BoxChoice {
-    if (rtpTimestamp === undefined) return nothingChosen;
+  /** On the clock of the detections; null where the picture has no timestamp, or its layer no known relation to it. */
+  #toAnalysed(rtpTimestamp: number | null): number | null {
+    if (rtpTimestamp === null) return null;
+    return this.#options.layers.toAnalysed(this.#producerId, rtpTimestamp) ?? null;
+  }
+
+  #chooseFor(analysedRtp: number | null, own: boolean): BoxChoice {
+    if (analysedRtp === null) return nothingChosen;
     const predictions = this.#predictions && this.#overlay.predictions;
-    return chooseBoxes(this.#options.buffer, rtpTimestamp, { predictions, own });
+    return chooseBoxes(this.#options.buffer, analysedRtp, { predictions, own });
+  }
+
+  /** What is known of the layers changed: the picture loses boxes that may not be its own, at once. */
+  onLayersChanged(): void {
+    const record = this.#record;
+    const analysedRtp = this.#toAnalysed(record.rtpTimestamp);
+    if (!this.#image || record.publicationId !== this.#options.buffer.publicationId) return;
+    if (analysedRtp === record.analysedRtpTimestamp) return;
+    record.analysedRtpTimestamp = analysedRtp;
+    this.#choice = nothingChosen;
+    this.redraw();
   }
 
   /** Newly buffered detections: when they are the shown picture's own, it is drawn again with them at once. */
   onDetections(rtpTimestamp: number): void {
     const record = this.#record;
-    if (!this.#image || rtpTimestamp !== record.rtpTimestamp || this.#choice.kind === 'exact' || !this.#own) return;
+    if (!this.#image || rtpTimestamp !== record.analysedRtpTimestamp) return;
+    if (this.#choice.kind === 'exact' || !this.#own) return;
     const { buffer, counters } = this.#options;
     const exact = buffer.exact(rtpTimestamp);
     if (!exact || buffer.publicationId !== record.publicationId) return;
@@ -170,11 +194,11 @@ export class OverlayCompositor {
     return drawn;
   }
 
-  /** Measured from what is on the canvas: the drawn pixels' own timestamp against the drawn boxes' message. */
+  /** Measured from what is on the canvas: the drawn pixels' own timestamp, on the detections' clock, against the drawn boxes' message. */
   #outcome() {
     const { kind, boxesRtp, message } = this.#choice;
     const record = this.#record;
-    const pixelsRtp = timestampOfPixels(this.#image) ?? record.rtpTimestamp;
+    const pixelsRtp = this.#toAnalysed(timestampOfPixels(this.#image) ?? record.rtpTimestamp);
     const errorTicks = boxesRtp === null || pixelsRtp === null ? null : Math.abs(rtpTicksBetween(pixelsRtp, boxesRtp));
     const wrongFrame = kind === 'exact' && (errorTicks !== 0 || message?.pub !== record.publicationId);
     return { kind, errorTicks, wrongFrame };
