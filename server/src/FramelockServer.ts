@@ -10,11 +10,14 @@ import { createIceServersFor, type IceServersFor } from './access/iceServers.ts'
 import { AnalysisScheduler } from './analysis/AnalysisScheduler.ts';
 import { type Config, ConfigurationError } from './config.ts';
 import { createApp } from './http/createApp.ts';
+import { endSlowBodies } from './http/endSlowBodies.ts';
 import { Metrics } from './Metrics.ts';
 import { newId } from './newId.ts';
 import { type InferenceNode, NodeRegistry, type SfuNode } from './nodes/NodeRegistry.ts';
 import { type Readiness, nodeTimeoutMs } from './protocol/index.ts';
 import { SignalingServer } from './signaling/SignalingServer.ts';
+import { SourceFiles } from './sources/SourceFiles.ts';
+import { Sources } from './sources/Sources.ts';
 import { Streams } from './streams/Streams.ts';
 
 const dbPingTimeoutMs = 2_000;
@@ -32,12 +35,14 @@ export class FramelockServer {
   readonly #registry: NodeRegistry;
   readonly #analyses: AnalysisScheduler;
   readonly #streams: Streams;
+  readonly #files: SourceFiles;
+  readonly #sources: Sources;
   readonly #signaling: SignalingServer;
   readonly #http: Server;
   #beatTimer: ReturnType<typeof setTimeout> | undefined;
   #closing: Promise<void> | undefined;
 
-  private constructor(config: Config, logger: Logger, database: Database) {
+  private constructor(config: Config, logger: Logger, database: Database, files: SourceFiles) {
     this.#config = config;
     this.#logger = logger;
     this.#database = database;
@@ -60,6 +65,15 @@ export class FramelockServer {
         consumerLayers: (event) => this.#signaling.peerEvents.consumerLayers?.(event),
       },
     });
+    this.#files = files;
+    this.#sources = new Sources({
+      streams: this.#streams,
+      store: database.streams,
+      files,
+      allowPrivateAddresses: config.sourceAllowPrivate,
+      logger,
+      metrics,
+    });
     const { maxPeers } = config;
     this.#signaling = new SignalingServer({
       access: this.#access,
@@ -78,9 +92,11 @@ export class FramelockServer {
     const { logger } = options;
     const config = await withAdminToken(options.config, logger);
     const database = await Database.create(config);
-    const server = new FramelockServer(config, logger, database);
+    const files = await SourceFiles.create({ folder: config.sourceFilesDir, maxBytes: config.maxUploadBytes });
+    const server = new FramelockServer(config, logger, database, files);
     try {
       await server.#beat();
+      await server.#sources.restore();
       await server.#listen();
     } catch (error) {
       await server.close('could not start');
@@ -103,10 +119,11 @@ export class FramelockServer {
       serverId: this.#serverId,
       logger: this.#logger,
       metrics: this.#metrics,
-      onSfu: () => this.#streams.sfuEvents,
+      onSfu: () => ({ ...this.#streams.sfuEvents, ...this.#sources.sfuEvents }),
       onInference: (node) => this.#analyses.eventsOf(node),
       onOpened: (node) => {
         if (node.kind === 'inference') this.#analyses.nodeOpened();
+        else this.#sources.nodeOpened();
       },
       onLost: (node, reason) => {
         if (node.kind === 'sfu') this.#streams.sfuLost(node as SfuNode, reason);
@@ -119,6 +136,8 @@ export class FramelockServer {
     const app = createApp({
       access: this.#access,
       streams: this.#streams,
+      sources: this.#sources,
+      files: this.#files,
       registry: this.#registry,
       metrics: this.#metrics,
       iceServersFor: this.#iceServersFor,
@@ -127,7 +146,7 @@ export class FramelockServer {
       onFault: (error, method, path) => this.#logger.error({ err: error, method, path }, 'a request failed'),
     });
     const http = createAdaptorServer({ fetch: app.fetch }) as Server;
-    http.requestTimeout = 60_000;
+    endSlowBodies(http, 60_000, ({ method, url }) => method === 'POST' && /^\/api\/v1\/files(?:\?|$)/.test(url ?? ''));
     http.headersTimeout = 15_000;
     http.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) =>
       this.#signaling.upgrade(request, socket, head),
@@ -149,6 +168,7 @@ export class FramelockServer {
     metrics.gauge('framelock_analyses_running', 'Publications being analysed', () => this.#analyses.running);
     metrics.gauge('framelock_signaling_peers', 'Signalling sockets', () => this.#signaling.peers);
     metrics.gauge('framelock_poster_bytes', 'Memory of posters', () => this.#streams.posters.bytes);
+    metrics.labelledGauge('framelock_sources', 'Sources, by state', 'state', () => this.#sources.counts());
     metrics.labelledGauge('framelock_nodes', 'Nodes connected', 'kind', () => [
       ['sfu', this.#registry.sfus.length],
       ['inference', this.#registry.inferences.length],
@@ -212,7 +232,7 @@ export class FramelockServer {
       clearTimeout(this.#beatTimer);
       const streamsClosed = this.#streams.close('serverStopped');
       this.#signaling.close(reason);
-      await streamsClosed;
+      await Promise.all([streamsClosed, this.#sources.close()]);
       this.#registry.close(reason);
       await new Promise<void>((resolve) => {
         if (!this.#http.listening) return resolve();
@@ -233,6 +253,7 @@ export class FramelockServer {
       ...this.#signaling.dump(),
       ...this.#analyses.dump(),
       streams: this.#streams.all.map((live) => live.dump()),
+      ...this.#sources.dump(),
     };
   }
 }

@@ -41,6 +41,12 @@ export class Metrics {
     labelNames: ['outcome'],
     registers: this.#registers,
   });
+  readonly sourceAttempts = new Counter({
+    name: 'framelock_source_attempts_total',
+    help: 'Attempts to run a Source, by type and outcome (opened, then finished or failed; or refused)',
+    labelNames: ['type', 'outcome'],
+    registers: this.#registers,
+  });
   readonly viewerFrames = new Counter({
     name: 'framelock_viewer_frames_total',
     help: 'Frames that viewers reported as presented, by how their boxes came to be',

@@ -27,7 +27,7 @@ export class TestServer {
 
   static async create(options: Partial<Config> = {}): Promise<TestServer> {
     const dataDir = options.dataDir ?? mkdtempSync(join(tmpdir(), 'framelock-server-'));
-    const config = { ...parseConfig({ NODE_SECRET: nodeSecret, PORT: '0' }), ...options, dataDir };
+    const config = { ...parseConfig({ NODE_SECRET: nodeSecret, PORT: '0', DATA_DIR: dataDir }), ...options, dataDir };
     const logger = pino({ level: process.env.TEST_LOG_LEVEL ?? 'silent' });
     return new TestServer(await FramelockServer.create({ config, logger }), dataDir, options.dataDir !== undefined);
   }

@@ -15,6 +15,7 @@ const errorNames = {
   413: 'too large',
   415: 'wrong content type',
   422: 'cannot be done with this',
+  429: 'too many at once',
   503: 'what it depends on is away',
 } as const;
 

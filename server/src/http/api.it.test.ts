@@ -196,11 +196,14 @@ describe('documents', () => {
     const document = body as unknown as { openapi: string; paths: Record<string, object> };
     expect(document.openapi).toBe('3.1.0');
     expect(Object.keys(document.paths).sort()).toEqual([
+      '/api/v1/files',
+      '/api/v1/files/{name}',
       '/api/v1/models',
       '/api/v1/streams',
       '/api/v1/streams/{id}',
       '/api/v1/streams/{id}/model',
       '/api/v1/streams/{id}/poster',
+      '/api/v1/streams/{id}/source',
       '/healthz',
       '/metrics',
       '/readyz',

@@ -3,12 +3,16 @@ import type { IceServersFor } from '../access/iceServers.ts';
 import type { Metrics } from '../Metrics.ts';
 import type { NodeRegistry } from '../nodes/NodeRegistry.ts';
 import type { Readiness } from '../protocol/index.ts';
+import type { SourceFiles } from '../sources/SourceFiles.ts';
+import type { Sources } from '../sources/Sources.ts';
 import type { Streams } from '../streams/Streams.ts';
 
 /** What the HTTP routes are made of. */
 export interface HttpContext {
   access: Access;
   streams: Streams;
+  sources: Sources;
+  files: SourceFiles;
   registry: NodeRegistry;
   metrics: Metrics;
   /** For `join`, and for the `Link` headers of WHIP and WHEP. */

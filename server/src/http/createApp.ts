@@ -3,9 +3,11 @@ import { HTTPException } from 'hono/http-exception';
 import { Refusal, type RefusalCode, refusalOf, refusalStatus } from '../protocol/index.ts';
 import type { HttpContext } from './context.ts';
 import { docsPage } from './docsPage.ts';
+import { addFileRoutes } from './fileRoutes.ts';
 import { addHealthRoutes } from './healthRoutes.ts';
 import { originCheck, securityHeaders } from './middleware.ts';
 import { addModelRoutes } from './modelRoutes.ts';
+import { addSourceRoutes } from './sourceRoutes.ts';
 import { serveClient } from './staticFiles.ts';
 import { addStreamRoutes } from './streamRoutes.ts';
 
@@ -41,6 +43,8 @@ export function createApp(http: HttpContext): OpenAPIHono {
   });
 
   addStreamRoutes(app, http);
+  addSourceRoutes(app, http);
+  addFileRoutes(app, http);
   addModelRoutes(app, http);
   addHealthRoutes(app, http);
   addDocs(app);

@@ -26,7 +26,8 @@ const originOfContext = (context: Context) =>
   originOf(context.req.header('host'), context.req.header('x-forwarded-proto'));
 const bearer = (context: Context) => bearerOf(context.req.header('authorization'));
 
-export function addStreamRoutes(app: OpenAPIHono, { access, streams }: HttpContext): void {
+export function addStreamRoutes(app: OpenAPIHono, http: HttpContext): void {
+  const { access, streams } = http;
   const admin = adminOnly(access);
   const takesJson = [takes('application/json'), atMost(maxJsonBytes)] as const;
 
@@ -41,7 +42,7 @@ export function addStreamRoutes(app: OpenAPIHono, { access, streams }: HttpConte
     }),
     async (context) => {
       const row = await streams.create(context.req.valid('json').name);
-      const view = streamView(row, streams, originOfContext(context));
+      const view = streamView(row, http, originOfContext(context));
       return context.json({ ...view, streamKey: row.streamKey }, 201, { Location: `/api/v1/streams/${row.id}` });
     },
   );
@@ -57,7 +58,7 @@ export function addStreamRoutes(app: OpenAPIHono, { access, streams }: HttpConte
     async (context) => {
       const base = originOfContext(context);
       const rows = await streams.list();
-      return context.json({ streams: rows.map((row) => streamView(row, streams, base)) }, 200);
+      return context.json({ streams: rows.map((row) => streamView(row, http, base)) }, 200);
     },
   );
 
@@ -71,7 +72,7 @@ export function addStreamRoutes(app: OpenAPIHono, { access, streams }: HttpConte
     }),
     async (context) => {
       const { row } = await publisherOf(context.req.valid('param').id, bearer(context));
-      const view = streamView(row, streams, originOfContext(context));
+      const view = streamView(row, http, originOfContext(context));
       return context.json({ ...view, streamKey: row.streamKey }, 200);
     },
   );
@@ -104,7 +105,7 @@ export function addStreamRoutes(app: OpenAPIHono, { access, streams }: HttpConte
     }),
     async (context) => {
       const row = await streams.setModel(context.req.valid('param').id, context.req.valid('json').modelId);
-      return context.json(streamView(row, streams, originOfContext(context)), 200);
+      return context.json(streamView(row, http, originOfContext(context)), 200);
     },
   );
 

@@ -1,9 +1,14 @@
 import type { StreamRow } from '@framelock/db';
 import type { StreamView } from '../protocol/index.ts';
+import type { Sources } from '../sources/Sources.ts';
 import type { Streams } from '../streams/Streams.ts';
 
 /** One Stream as the API shows it. `base` is the origin the request came to, e.g. `http://127.0.0.1:8080`. */
-export function streamView(row: StreamRow, streams: Streams, base: string): StreamView {
+export function streamView(
+  row: StreamRow,
+  { streams, sources }: { streams: Streams; sources: Sources },
+  base: string,
+): StreamView {
   const live = streams.live(row.id);
   const publication = live?.publication ?? null;
   const poster = streams.posters.get(row.id);
@@ -16,7 +21,7 @@ export function streamView(row: StreamRow, streams: Streams, base: string): Stre
     viewers: live?.viewers ?? 0,
     analysis: live?.analysisView ?? { state: 'off' },
     modelId: row.modelId,
-    source: null,
+    source: sources.viewOf(row.id),
     posterUrl: poster ? `${base}/api/v1/streams/${row.id}/poster?v=${poster.version}` : null,
     publishUrl: `${base}/publish/${row.id}`,
     whipUrl: `${base}/whip/${row.id}`,
