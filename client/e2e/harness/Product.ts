@@ -24,7 +24,7 @@ export class Product {
 
   static async create(environment: Record<string, string> = {}): Promise<Product> {
     const dataDir = await mkdtemp(join(tmpdir(), 'framelock-e2e-'));
-    const [port, rtcPort] = [await freePort(), await freePort()];
+    const [port, rtcPort, rtmpPort] = [await freePort(), await freePort(), await freePort()];
     const launcher = spawn(process.execPath, [join(root, 'deploy/start.mjs')], {
       cwd: root,
       env: {
@@ -32,6 +32,8 @@ export class Product {
         HOST: '127.0.0.1',
         PORT: String(port),
         RTC_PORT: String(rtcPort),
+        RTMP_PORT: String(rtmpPort),
+        SRT_PORT: '0',
         DATA_DIR: dataDir,
         MODEL: '',
         DATABASE_URL: '',
@@ -64,6 +66,11 @@ export class Product {
 
   get output(): string {
     return this.#output.join('');
+  }
+
+  /** Where Sources of type `file` find their files. */
+  get sourceFilesDir(): string {
+    return join(this.dataDir, 'files');
   }
 
   get launcherPid(): number {
