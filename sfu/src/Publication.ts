@@ -151,7 +151,9 @@ export class Publication extends EventEmitter<PublicationEvents> {
 
   #viewOf({ id, kind, rtpParameters, paused }: types.Producer): ProducerView {
     const layer = this.#layers?.view(id);
-    return { id, kind, mimeType: rtpParameters.codecs[0]!.mimeType, paused, ...(layer ? { layer } : {}) };
+    const { mimeType, parameters } = rtpParameters.codecs[0]!;
+    const profile = profileOf(parameters);
+    return { id, kind, mimeType, ...(profile ? { profile } : {}), paused, ...(layer ? { layer } : {}) };
   }
 
   async setProducerPaused(producerId: string, paused: boolean): Promise<void> {
@@ -231,4 +233,10 @@ export class Publication extends EventEmitter<PublicationEvents> {
       ...(this.#layers ? { simulcast: this.#layers.dump() } : {}),
     };
   }
+}
+
+/** H264's or VP9's, which a viewer's decoder has to have. */
+function profileOf(parameters: types.RtpCodecParameters['parameters']): string | undefined {
+  const profile: unknown = parameters?.['profile-level-id'] ?? parameters?.['profile-id'];
+  return profile === undefined ? undefined : String(profile).slice(0, 32);
 }

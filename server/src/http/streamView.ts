@@ -20,6 +20,7 @@ export function streamView(
     publication,
     viewers: live?.viewers ?? 0,
     analysis: live?.analysisView ?? { state: 'off' },
+    modelDescription: live?.modelDescription ?? null,
     modelId: row.modelId,
     source: sources.viewOf(row.id),
     posterUrl: poster ? `${base}/api/v1/streams/${row.id}/poster?v=${poster.version}` : null,

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { idSchema } from './ids.ts';
-import { analysisViewSchema, executionProviderSchema, modelEntrySchema } from './model.ts';
+import { analysisViewSchema, executionProviderSchema, modelDescriptionSchema, modelEntrySchema } from './model.ts';
 import { publicationViewSchema } from './signaling.ts';
 import { sourceViewSchema } from './source.ts';
 
@@ -31,6 +31,10 @@ export const streamViewSchema = z.object({
   publication: publicationViewSchema.nullable(),
   viewers: z.number().int().nonnegative(),
   analysis: analysisViewSchema,
+  modelDescription: modelDescriptionSchema
+    .nullable()
+    .default(null)
+    .describe('labels of the detections of the running analysis, by their `model` revision'),
   modelId: z.string().nullable().describe('null = the node default'),
   source: sourceViewSchema.nullable().default(null).describe('what feeds it, where that is not a browser or WHIP'),
   posterUrl: z.string().nullable().describe('a recent picture, when there is one'),

@@ -38,6 +38,8 @@ export const producerViewSchema = z.object({
   kind: mediaKindSchema,
   /** e.g. `video/VP9`. */
   mimeType: z.string(),
+  /** Of a codec with profiles, as the publisher said it: H264's profile-level-id, VP9's profile-id. */
+  profile: z.string().max(32).optional(),
   paused: z.boolean(),
   /** Only where the publisher sends several. */
   layer: simulcastLayerSchema.optional(),

@@ -38,7 +38,12 @@ export interface AnsweredSection {
   /** What we send, for a section that the other side receives. */
   sends?: { ssrc: number; rtxSsrc?: number; cname: string; msid: string };
   /** Only of an application section. */
-  sctp?: { port: number; maxMessageSize: number };
+  sctp?: {
+    port: number;
+    maxMessageSize: number;
+    /** Values of `a=dcmap` (RFC 8864), for channels that nobody opens by DCEP. */
+    channels?: string[];
+  };
 }
 
 /**
@@ -149,6 +154,8 @@ function sendingOf({ ssrc, rtxSsrc, cname, msid }: NonNullable<AnsweredSection['
 const sctpOf = ({ sctp }: AnsweredSection) => ({
   sctpPort: sctp?.port ?? 5_000,
   maxMessageSize: sctp?.maxMessageSize ?? 262_144,
+  // sdp-transform has no name for it, and writes what it calls invalid as it is.
+  invalid: (sctp?.channels ?? []).map((channel) => ({ value: `dcmap:${channel}` })),
 });
 
 function candidateOf(candidate: SfuTransport['iceCandidates'][number]) {
