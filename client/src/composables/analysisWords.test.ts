@@ -17,6 +17,14 @@ describe('analysisWords', () => {
     expect(analysisWords({ state: 'running', modelId: 'marker' }).long).toBe('Analysing · marker');
   });
 
+  it('says of a simulcast layer that it can carry no boxes, and why', () => {
+    const running = { state: 'running', analysisFps: 30 } as const;
+    expect(analysisWords(running, 'any', 'checking')).toMatchObject({ tone: 'info' });
+    expect(analysisWords(running, 'any', 'unknown')).toMatchObject({ tone: 'warn' });
+    expect(analysisWords(running, 'any', 'known')).toEqual(analysisWords(running, 'any'));
+    expect(analysisWords({ state: 'off' }, 'any', 'unknown').tone).toBe('plain');
+  });
+
   it('says why there are no boxes', () => {
     expect(analysisWords({ state: 'unavailable' }).long).toBe('No boxes: no inference node is running — video goes on');
     expect(analysisWords({ state: 'failed', reason: 'H264 High 10 is not supported' }).long).toBe(

@@ -11,8 +11,29 @@ export interface AnalysisWords {
 
 const providerNames = { cpu: 'CPU', cuda: 'CUDA', tensorrt: 'TensorRT', webgpu: 'WebGPU' } as const;
 
-/** What the page says about analysis. `modelName` where the description is known; else the id stands for it. */
-export function analysisWords(analysis: AnalysisView, modelName?: string): AnalysisWords {
+/**
+ * What the page says about analysis. `modelName` where the description is known; else the id stands for it.
+ * `layerTimeline`: of the shown simulcast layer, see PlayerStats.
+ */
+export function analysisWords(
+  analysis: AnalysisView,
+  modelName?: string,
+  layerTimeline?: 'known' | 'checking' | 'unknown' | null,
+): AnalysisWords {
+  if (analysis.state === 'running' && layerTimeline === 'checking') {
+    return {
+      tone: 'info',
+      short: 'Checking timing…',
+      long: 'No boxes yet: the timing of this quality is being checked',
+    };
+  }
+  if (analysis.state === 'running' && layerTimeline === 'unknown') {
+    return {
+      tone: 'warn',
+      short: 'No boxes here',
+      long: 'No boxes in this quality: its pictures can’t be matched with the analysed ones. Choose Auto to see them',
+    };
+  }
   switch (analysis.state) {
     case 'running':
       return runningWords(analysis, modelName);

@@ -31,7 +31,7 @@ describe('a Stream that is fed another way', () => {
     const fed = { publication: publication('whip'), source: null };
     expect(feedConflict(fed, 'obs', false)).toBeUndefined();
     expect(feedConflict(fed, 'browser', false)?.text).toBe('This Stream is fed by OBS or another WHIP encoder now.');
-    expect(feedConflict(fed, 'source', false)?.action).toBe('Stop OBS or another WHIP encoder');
+    expect(feedConflict(fed, 'source', false)?.action).toBe('Stop it');
   });
 
   it('tells an armed Source from a running one', () => {

@@ -77,5 +77,5 @@ export function feedConflict(
       : running
         ? `This Stream is fed by ${feedPhrases[feed]} now.`
         : `This Stream is set to be fed by ${feedPhrases[feed]}.`;
-  return { text, action: feed === 'browser' ? 'Stop the other' : `Stop ${feedPhrases[feed]}` };
+  return { text, action: 'Stop it' };
 }

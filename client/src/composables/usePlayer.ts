@@ -38,6 +38,8 @@ export function usePlayer(setting: PlayerSetting) {
   const viewers = ref(0);
   const problem = shallowRef<PlayerProblem>();
   const hasPicture = ref(false);
+  /** Somebody publishes, as far as is known. */
+  const published = ref(false);
   const stats = shallowRef<PlayerStats>();
   const streamName = ref('');
   let turn = 0;
@@ -48,6 +50,7 @@ export function usePlayer(setting: PlayerSetting) {
     state.value = 'connecting';
     problem.value = undefined;
     hasPicture.value = false;
+    published.value = false;
     try {
       const made = await Player.create({
         streamId: setting.streamId,
@@ -78,6 +81,7 @@ export function usePlayer(setting: PlayerSetting) {
     made.on('analysis', (view) => (analysis.value = view));
     made.on('viewers', (count) => (viewers.value = count));
     made.on('publication', (publication) => {
+      published.value = publication !== null;
       if (!publication) hasPicture.value = false;
     });
     made.on('problem', (said) => {
@@ -135,5 +139,5 @@ export function usePlayer(setting: PlayerSetting) {
   function setLayer(layer: number | 'auto'): void {
     player.value?.setLayer(layer);
   }
-  return { state, analysis, viewers, problem, hasPicture, stats, streamName, retry, setLayer };
+  return { state, analysis, viewers, problem, hasPicture, published, stats, streamName, retry, setLayer };
 }

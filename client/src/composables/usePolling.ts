@@ -1,12 +1,12 @@
 import { useDocumentVisibility } from '@vueuse/core';
-import { onScopeDispose, ref, shallowRef, watch } from 'vue';
+import { onScopeDispose, ref, shallowRef, toValue, watch, type MaybeRefOrGetter } from 'vue';
 import { problemOf } from './problemWords.ts';
 
 /**
  * Asks again `intervalMs` after each answer, never twice at once, and not while the page is hidden. The last answer
  * stays when one fails, so that a page keeps what it showed and says that it is old.
  */
-export function usePolling<T>(ask: (signal: AbortSignal) => Promise<T>, intervalMs: number) {
+export function usePolling<T>(ask: (signal: AbortSignal) => Promise<T>, intervalMs: MaybeRefOrGetter<number>) {
   const data = shallowRef<T>();
   const problem = ref<{ code: string; message: string }>();
   const visibility = useDocumentVisibility();
@@ -27,7 +27,7 @@ export function usePolling<T>(ask: (signal: AbortSignal) => Promise<T>, interval
       problem.value = problemOf(error);
     }
     running = undefined;
-    if (visibility.value === 'visible') timer = setTimeout(() => void refresh(), intervalMs);
+    if (visibility.value === 'visible') timer = setTimeout(() => void refresh(), toValue(intervalMs));
   }
 
   function stop(): void {

@@ -205,9 +205,16 @@ export function lossFinding(lossFraction: number, rttMs: number | undefined): Fi
   return { id: 'loss', level: 'ok', title, detail };
 }
 
-/** A check that could not be made is no verdict on the connection. */
+/** A check that could not be made is no good news either. */
 export function undoneFinding(id: string, title: string, reason: string): Finding {
-  return { id, level: 'info', title, detail: `Not checked: ${reason.replace(/\.$/, '')}.` };
+  const detail = `Not checked: ${reason.replace(/\.$/, '')}.`;
+  return {
+    id,
+    level: 'warning',
+    title,
+    detail,
+    advice: 'Check again in a moment; if it stays, look at the server’s log.',
+  };
 }
 
 function at(address: string | undefined): string {
