@@ -261,6 +261,20 @@ describe('a second publisher', () => {
   });
 });
 
+describe('a publisher that a person stops', () => {
+  it('is told why, and the Stream is free for the next one', async () => {
+    const watcher = await viewer();
+    const first = await server.client();
+    const { publicationId } = await first.publish(streamId);
+    const stop = () => fetch(`${server.url}/api/v1/streams/${streamId}/publication`, { method: 'DELETE' });
+    expect((await stop()).status).toBe(204);
+    expect(await watcher.event('publicationEnded')).toEqual({ publicationId, reason: 'stopped' });
+    expect((await first.event('closing')).code).toBe('stopped');
+    expect((await stop()).status).toBe(204);
+    await (await server.client()).publish(streamId);
+  });
+});
+
 describe('when the sfu', () => {
   it('is lost, Publications end, transports are told, and peers can join again on the next one', async () => {
     const watcher = await viewer();

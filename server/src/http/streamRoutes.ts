@@ -111,6 +111,22 @@ export function addStreamRoutes(app: OpenAPIHono, http: HttpContext): void {
 
   app.openapi(
     createRoute({
+      method: 'delete',
+      path: '/api/v1/streams/{id}/publication',
+      summary: 'Stop who publishes now; a Source is removed. For who may publish',
+      request: { params },
+      responses: { 204: { description: 'nobody publishes any more' }, ...errors(400, 401, 404) },
+    }),
+    async (context) => {
+      const { row } = await publisherOf(context.req.valid('param').id, bearer(context));
+      if (http.sources.viewOf(row.id)) await http.sources.remove(row.id);
+      streams.live(row.id)?.stopPublisher();
+      return context.body(null, 204);
+    },
+  );
+
+  app.openapi(
+    createRoute({
       method: 'post',
       path: '/api/v1/streams/{id}/poster',
       summary: 'Set the picture of a live Stream (JPEG, at most 200 KiB); for its publisher',

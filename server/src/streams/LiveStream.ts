@@ -114,11 +114,17 @@ export class LiveStream {
     this.closeIfEmpty();
   }
 
-  /** Refuses while another publisher is alive; ends the Publication of one that is not. */
-  async claimPublisher(peer: StreamPeer): Promise<void> {
+  /** Refuses while another publisher is alive, unless told to take over; ends the Publication of one that is not. */
+  async claimPublisher(peer: StreamPeer, { takeover = false } = {}): Promise<void> {
     for (;;) {
       const earlier = this.#publisher;
       if (!earlier || earlier === peer) return;
+      if (takeover) {
+        this.#logger.warn({ peerId: peer.id, earlierPeerId: earlier.id }, 'publisher taken over on request');
+        this.#end('takenOver');
+        earlier.close('takenOver', 'another publisher took over');
+        return;
+      }
       if (!earlier.closed && (await earlier.answers(takeoverPingMs))) {
         throw new Refusal('conflict', 'this Stream is being published already: stop that publisher first');
       }
@@ -126,6 +132,15 @@ export class LiveStream {
       this.#end('takenOver');
       earlier.close('takenOver', 'another publisher took over, since this one did not answer');
     }
+  }
+
+  /** Sends the publisher away, on a person's wish; false where nobody publishes. */
+  stopPublisher(): boolean {
+    const publisher = this.#publisher;
+    if (!publisher) return false;
+    this.#end('stopped');
+    publisher.close('stopped', 'publishing was stopped from another page');
+    return true;
   }
 
   /** `layer`: one of the layers of a simulcast, each of which is a Producer of its own. */
