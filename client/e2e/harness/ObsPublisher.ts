@@ -21,6 +21,15 @@ export interface ObsPublisherOptions {
   until?: 'posted' | 'connected' | 'publishing';
   /** By layer: how many frames later than the clip its encoder begins. */
   lateFrames?: readonly number[];
+  /**
+   * By layer: how many frames more than the others it loses to a track that is not open yet, which is when it opens
+   * between two layers of one frame. Its timestamps are that many frames behind the others' from then on.
+   */
+  lostFrames?: readonly number[];
+  /** By layer: the timestamp that it counts from. OBS counts from 0. */
+  firstTimestamps?: readonly number[];
+  /** How long a layer's frame waits before it is sent, ms; frames of a layer stay in order. OBS sends them back to back. */
+  sendDelayMs?: (layer: number) => number;
   /** Edits the answer before it is taken, e.g. UdpRelay.between. */
   editAnswer?: (answer: string) => string;
   onState?: (state: string) => void;
@@ -118,7 +127,8 @@ export class ObsPublisher {
   }
 
   #publish({ audio, video }: Tracks, baseSsrc: number): void {
-    const { clip, lateFrames = [] } = this.#options;
+    const { clip, lateFrames = [], lostFrames = [], firstTimestamps = [], sendDelayMs } = this.#options;
+    const lost = [...lostFrames];
     if (video) {
       const layers = clip.layers.slice(0, this.layerCount).map((layer, i) => {
         const extensions = [
@@ -126,13 +136,22 @@ export class ObsPublisher {
           { id: extensionIds.rid, value: String(i) },
         ];
         const stream = newRtpStream(baseSsrc + 1 + i, payloadTypes.video, { extensions });
-        return { accessUnits: layer.accessUnits, track: new ObsTrack(video, stream, 90_000) };
+        const track = new ObsTrack(video, stream, 90_000, firstTimestamps[i]);
+        return { accessUnits: layer.accessUnits, track, inOrder: delayedInOrder() };
       });
       this.#tracks.push(...layers.map(({ track }) => track));
       const give = (n: number) => {
         const dtsUs = Math.round((n * 1e6) / clip.fps);
-        for (const [i, { accessUnits, track }] of layers.entries()) {
-          if (n >= (lateFrames[i] ?? 0)) track.sendVideo(accessUnits[n % accessUnits.length]!.bytes, dtsUs);
+        for (const [i, { accessUnits, track, inOrder }] of layers.entries()) {
+          if (n < (lateFrames[i] ?? 0)) continue;
+          if (track.isOpen && lost[i]! > 0) {
+            lost[i]!--;
+            track.drop(dtsUs);
+            continue;
+          }
+          const send = () => track.sendVideo(accessUnits[n % accessUnits.length]!.bytes, dtsUs);
+          if (sendDelayMs) inOrder(sendDelayMs(i), send);
+          else send();
         }
         this.framesGiven = n + 1;
       };
@@ -160,6 +179,15 @@ export class ObsPublisher {
     this.#peer.close();
     return tell ? whipDelete(this.resourceUrl, this.#options.bearer) : undefined;
   }
+}
+
+/** Runs each task after its delay, but never before one that was given earlier. */
+function delayedInOrder(): (delayMs: number, task: () => void) => void {
+  let earliestMs = 0;
+  return (delayMs, task) => {
+    earliestMs = Math.max(earliestMs, performance.now() + delayMs);
+    setTimeout(task, earliestMs - performance.now());
+  };
 }
 
 interface Tracks {

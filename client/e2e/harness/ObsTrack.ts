@@ -11,11 +11,13 @@ const senderReportEveryMs = 1_000;
  */
 export class ObsClock {
   readonly #rate: number;
-  #timestamp = 0;
+  #timestamp: number;
   #lastUs = 0;
 
-  constructor(rate: number) {
+  /** OBS counts from 0. */
+  constructor(rate: number, begin = 0) {
     this.#rate = rate;
+    this.#timestamp = begin;
   }
 
   /** Nothing where the packet is dropped. */
@@ -36,10 +38,19 @@ export class ObsTrack {
   #reportedAtMs = -Infinity;
   #closed = false;
 
-  constructor(track: Track, stream: RtpStream, clockRate: number) {
+  constructor(track: Track, stream: RtpStream, clockRate: number, begin = 0) {
     this.#track = track;
     this.#stream = stream;
-    this.#clock = new ObsClock(clockRate);
+    this.#clock = new ObsClock(clockRate, begin);
+  }
+
+  get isOpen(): boolean {
+    return !this.#closed && this.#track.isOpen();
+  }
+
+  /** As a packet that comes before the track is open: dropped without moving the clock. */
+  drop(dtsUs: number): void {
+    this.#clock.next(dtsUs, false);
   }
 
   get packetsSent(): number {
@@ -59,7 +70,7 @@ export class ObsTrack {
   }
 
   #send(dtsUs: number, packetize: (timestamp: number) => Buffer[]): void {
-    const timestamp = this.#clock.next(dtsUs, !this.#closed && this.#track.isOpen());
+    const timestamp = this.#clock.next(dtsUs, this.isOpen);
     if (timestamp === undefined) return;
     for (const packet of packetize(timestamp)) this.#track.sendMessageBinary(packet);
     const nowMs = performance.timeOrigin + performance.now();

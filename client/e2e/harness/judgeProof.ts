@@ -43,7 +43,7 @@ export function judgeProof(page: ProofPage, clip: { width: number; height: numbe
     if (!truth) continue;
     readable++;
     seen.add(truth.frame);
-    if (!analysed.has(record.rtp)) continue;
+    if (record.analysedRtp === null || !analysed.has(record.analysedRtp)) continue;
     const radius = truth.diameter / 4;
     const [cx, cy] = [truth.cx / 2, truth.cy / 2];
     const object: Box = [

@@ -5,6 +5,11 @@ import { codeCells, codeStrip } from '../clip/pictureCode.ts';
 export interface ProofRecord {
   kind: 'exact' | 'interpolated' | 'extrapolated' | 'unanalysed';
   rtp: number;
+  /** On the clock of the detections, by the player's word; null = it knows none. */
+  analysedRtp: number | null;
+  /** Size of the decoded picture. */
+  pictureWidth: number;
+  pictureHeight: number;
   /** Mean luma of each cell of the number strip. */
   cells: number[];
   /** Outline of all coloured pixels, as fractions of the picture (stroke's middle): x1, y1, x2, y2. */
@@ -29,7 +34,10 @@ export interface ProofPage {
 
 interface DrawnEvent {
   rtpTimestamp: number;
+  analysedRtpTimestamp: number | null;
   kind: ProofRecord['kind'];
+  pictureWidth: number;
+  pictureHeight: number;
   pictureRect: { x: number; y: number; width: number; height: number };
   drawnAtMs: number;
 }
@@ -144,6 +152,9 @@ export function readEveryComposite({ strip, cellCount, boxes }: typeof readerArg
     const record: ProofRecord = {
       kind: drawn.kind,
       rtp: drawn.rtpTimestamp,
+      analysedRtp: drawn.analysedRtpTimestamp,
+      pictureWidth: drawn.pictureWidth,
+      pictureHeight: drawn.pictureHeight,
       cells: readCells(data, w, h),
       box: boxes ? readBox(data, w, h) : null,
       drawnAtMs: drawn.drawnAtMs,
