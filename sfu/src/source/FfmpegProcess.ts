@@ -15,6 +15,8 @@ export interface FfmpegProcessOptions {
   onLine?(line: string): void;
   /** Bytes of its stdout, where that is media; instead of `onLine`. */
   onBytes?(chunk: Buffer): void;
+  /** `output` is read by somebody; instead of `onLine`. */
+  readsOutput?: boolean;
   /** Bytes of its fourth descriptor (`pipe:3`). */
   onSide?(chunk: Buffer): void;
 }
@@ -47,7 +49,7 @@ export class FfmpegProcess {
 
   constructor(options: FfmpegProcessOptions) {
     this.#options = options;
-    const { bin, args, stdin, onLine, onBytes, onSide } = options;
+    const { bin, args, stdin, onLine, onBytes, onSide, readsOutput } = options;
     const command = setpriv ? [setpriv, '--pdeathsig', 'KILL', '--', bin] : [bin];
     this.#child = spawn(command[0]!, [...command.slice(1), '-hide_banner', '-loglevel', 'warning', ...args], {
       stdio: [stdin ? 'pipe' : 'ignore', 'pipe', 'pipe', onSide ? 'pipe' : 'ignore'],
@@ -60,7 +62,7 @@ export class FfmpegProcess {
     });
     const { stdout, stderr, stdio } = this.#child;
     if (onBytes) stdout!.on('data', onBytes);
-    else createInterface({ input: stdout! }).on('line', (line) => onLine?.(line));
+    else if (!readsOutput) createInterface({ input: stdout! }).on('line', (line) => onLine?.(line));
     createInterface({ input: stderr! }).on('line', (line) => this.#keep(line));
     if (onSide) (stdio[3] as Readable).on('data', onSide);
     if (stdin) this.#feed(stdin);
@@ -69,6 +71,10 @@ export class FfmpegProcess {
 
   get pid(): number | undefined {
     return this.#child.pid;
+  }
+
+  get output(): Readable {
+    return this.#child.stdout!;
   }
 
   get gone(): boolean {

@@ -19,6 +19,7 @@ import { audioOutput, inputArguments, packetLinesOutput, videoOutput, type RtpOu
 import type { FfmpegBuild } from './FfmpegBuild.ts';
 import { FfmpegProcess } from './FfmpegProcess.ts';
 import { lookAtInput, LookFailed } from './lookAtInput.ts';
+import { loopInput } from './loopInput.ts';
 import { PacketWatch } from './PacketWatch.ts';
 import type { InputEnd, SourceInput } from './SourceInput.ts';
 import type { SourceTransport } from './SourceTransport.ts';
@@ -78,6 +79,8 @@ export class SourceRun {
   #progress: SourceProgress;
   #end: SourceEnd | undefined;
   #ffmpeg: FfmpegProcess | undefined;
+  /** What FFmpeg reads: the input, or something in front of it. */
+  #reading: SourceInput | undefined;
   #gone = false;
 
   private constructor(options: SourceRunOptions) {
@@ -126,7 +129,7 @@ export class SourceRun {
     }
     const end = this.#end ?? { reason: 'failed', message: 'it ended' };
     const reason = end.reason === 'requested' ? 'requested' : 'sourceEnded';
-    await Promise.allSettled([this.#ffmpeg?.stop(), input.close(reason)]);
+    await Promise.allSettled([this.#ffmpeg?.stop(), this.#reading?.close(reason), input.close(reason)]);
     for (const transport of this.#transports) transport.close(reason);
     this.#gone = true;
     onEnded(end);
@@ -206,7 +209,10 @@ export class SourceRun {
   }
 
   #startFfmpeg(media: MediaDecision, tracks: readonly Track[]): PacketWatch {
-    const { input, build } = this.#options;
+    const { build } = this.#options;
+    const isLoopedCopy = this.#options.input.pace === 'loop' && media.video?.how === 'copied';
+    const input = isLoopedCopy ? loopInput(build.bin, this.#options.input) : this.#options.input;
+    this.#reading = input;
     const watch = new PacketWatch();
     const outputs = tracks.flatMap(({ kind, output }) => {
       if (input.drawn) return input.drawn.output(kind, output);
@@ -229,7 +235,7 @@ export class SourceRun {
     // A publisher that left is told by its input, a moment later.
     const end = (): void => {
       if (code !== 0) this.#finish({ reason: 'failed', message });
-      else if (spec.type === 'file') this.#finish({ reason: 'finished', message: 'the file is over' });
+      else if (spec.type === 'file' && !spec.loop) this.#finish({ reason: 'finished', message: 'the file is over' });
       else this.#finish({ reason: 'failed', message: 'the other side ended the stream' });
     };
     if (this.#options.input.openBytes) setTimeout(end, 100);
