@@ -30,7 +30,7 @@ function parse(flv: Buffer): Tag[] {
 }
 
 function openFlv(onDropped: (tags: number) => void = () => {}, hasVideo = true): FlvBytes {
-  return new FlvBytes({ script: undefined, hasVideo, limits, onDropped });
+  return new FlvBytes({ script: undefined, has: { audio: true, video: hasVideo }, limits, onDropped });
 }
 
 async function readAll(flv: FlvBytes): Promise<Tag[]> {
@@ -92,7 +92,7 @@ describe('FlvBytes', () => {
       const dropped = vi.fn();
       const flv = new FlvBytes({
         script: undefined,
-        hasVideo: true,
+        has: { audio: true, video: true },
         limits: { bytes: 1e6, waitMs: 3_000 },
         onDropped: dropped,
       });

@@ -36,19 +36,19 @@ export class FlvBytes extends Readable {
   #lastTimestampMs: number | undefined;
   #elapsedMs = 0;
 
-  /** @param hasVideo nothing goes out before a key frame. */
+  /** @param has what the header promises; with video, nothing goes out before a key frame. */
   constructor(options: {
     script: Buffer | undefined;
-    hasVideo: boolean;
+    has: { audio: boolean; video: boolean };
     limits?: FlvQueueLimits;
     onDropped(tags: number): void;
   }) {
     super();
     this.#limits = options.limits ?? flvQueueLimits;
     this.#onDropped = options.onDropped;
-    this.#awaitsKey = options.hasVideo;
+    this.#awaitsKey = options.has.video;
     // Not through the queue: whatever is dropped, FFmpeg needs these.
-    this.push(flvHeader);
+    this.push(flvHeader(options.has));
     if (options.script) this.push(flvTag('script', 0, options.script));
   }
 

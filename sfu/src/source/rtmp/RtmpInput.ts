@@ -40,9 +40,12 @@ const keptMetadata = ['width', 'height', 'framerate', 'videodatarate', 'audiodat
 
 /** One attempt of an RTMP Source: waits on the RTMP port for the publisher with its key, and gives FFmpeg FLV. */
 export class RtmpInput implements SourceInput {
-  readonly ffmpegArguments = ['-f', 'flv', '-i', 'pipe:0'] as const;
+  /** Short looks: its header, metadata and sequence headers say at once what FFmpeg waits 5 s and more to be sure of. */
+  readonly ffmpegArguments = [
+    ...['-f', 'flv', '-analyzeduration', '1000000', '-fpsprobesize', '0'],
+    ...['-i', 'pipe:0'],
+  ] as const;
   readonly protocols = ['pipe'] as const;
-  readonly rereadable = true;
   readonly ready: Promise<void>;
   readonly ended: Promise<InputEnd>;
   readonly #options: RtmpInputOptions;
@@ -98,8 +101,10 @@ export class RtmpInput implements SourceInput {
   openBytes(): FlvBytes {
     this.#reader?.destroy();
     const { queueLimits: limits, onDropped } = this.#options;
-    const { hasVideo } = this.#media;
-    const reader = new FlvBytes({ script: this.#script, hasVideo, onDropped, ...(limits ? { limits } : {}) });
+    const { hasAudio, hasVideo } = this.#media;
+    const isAnnounced = this.#script !== undefined; // else what has not come yet may come
+    const has = { audio: hasAudio || !isAnnounced, video: hasVideo || (!isAnnounced && !hasAudio) };
+    const reader = new FlvBytes({ script: this.#script, has, onDropped, ...(limits ? { limits } : {}) });
     this.#reader = reader;
     for (const config of this.#configs.values()) reader.add(config);
     for (const media of this.#kept) reader.add(media);
@@ -189,6 +194,10 @@ export class RtmpInput implements SourceInput {
       }),
     );
     this.#script = encodeAmf0('onMetaData', kept);
+    // Sound begins a moment after the picture with some encoders; what is announced here comes.
+    const { videocodecid, audiocodecid } = metadata as Amf0Object;
+    this.#media.hasVideo ||= videocodecid !== undefined && videocodecid !== 0;
+    this.#media.hasAudio ||= audiocodecid !== undefined && audiocodecid !== 0;
   }
 
   #onEnd(end: PublisherEnd, message: string): void {

@@ -6,8 +6,13 @@
 export type FlvTagType = 'audio' | 'video' | 'script';
 const tagTypes = { audio: 8, video: 9, script: 18 } as const;
 
-/** Signature, version 1, both audio and video to be expected, and the size of the (absent) tag before the first. */
-export const flvHeader = Buffer.from([0x46, 0x4c, 0x56, 1, 5, 0, 0, 0, 9, 0, 0, 0, 0]);
+/**
+ * Signature, version 1, what is in it, and the size of the (absent) tag before the first. FFmpeg looks up to 90 s for
+ * sound that the header promises and that never comes.
+ */
+export function flvHeader(has: { audio: boolean; video: boolean }): Buffer {
+  return Buffer.from([0x46, 0x4c, 0x56, 1, (has.audio ? 4 : 0) | (has.video ? 1 : 0), 0, 0, 0, 9, 0, 0, 0, 0]);
+}
 
 /** One tag with its trailing size. @param timestampMs u32 */
 export function flvTag(type: FlvTagType, timestampMs: number, payload: Buffer): Buffer {
