@@ -306,6 +306,7 @@ describe('Analysis', () => {
     }
     expect(rig.assertExact()).toHaveLength(90);
     expect(new Set(rig.messages.map((m) => `${m.w}x${m.h}`))).toEqual(new Set(['640x360', '270x480', '322x182']));
+    expect(rig.analysis.takeView('n')).toMatchObject({ width: 322, height: 182 });
   });
 
   it('analyses only the largest spatial layer of each VP9 picture', async () => {

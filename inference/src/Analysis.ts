@@ -62,6 +62,9 @@ export class Analysis {
   #waiting: WaitingPicture | undefined;
   #running = false;
   #sequence = 0;
+  /** Of the last analysed picture; 0 = none yet. */
+  #analysedWidth = 0;
+  #analysedHeight = 0;
   #state: 'starting' | 'running' | 'failed' = 'starting';
   #reason: string | undefined;
   #fault: string | undefined;
@@ -234,6 +237,8 @@ export class Analysis {
 
   #publish(target: AnalysisTarget, picture: WaitingPicture, result: DetectResult): void {
     this.#fault = undefined;
+    this.#analysedWidth = picture.width;
+    this.#analysedHeight = picture.height;
     const sentAtMs = unixMs();
     const { bytes, cut } = encodeDetections({
       publicationId: this.publicationId,
@@ -299,6 +304,7 @@ export class Analysis {
       nodeId,
       modelId: this.#target?.description.modelId,
       executionProvider: this.#target?.lease.detector.executionProvider,
+      ...(this.#analysedWidth > 0 ? { width: this.#analysedWidth, height: this.#analysedHeight } : {}),
       ...view,
       dropped: { ...view.dropped, network: this.#receiver.counts.kernelDropped },
     };
