@@ -123,9 +123,9 @@ describe('simulcast from an OBS-like publisher', { timeout: 360_000 }, () => {
         await eventually('the timelines are found unknown', async () => {
           return (await timelines(id)).filter(({ state }) => state === 'unknown').length === 2;
         });
-        for (const layer of [1, 0, 2, 1]) {
+        for (const layer of [1, 0, 2, 0, 1]) {
           await show(viewer, layer);
-          await viewer.waitForTimeout(3_000);
+          await viewer.waitForTimeout(4_000);
           const stats = await statsOf(viewer);
           if (layer === 2) expect(stats.layerTimeline).toBe('known');
           else

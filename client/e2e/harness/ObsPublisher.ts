@@ -181,12 +181,12 @@ export class ObsPublisher {
   }
 }
 
-/** Runs each task after its delay, but never before one that was given earlier. */
+/** Runs each task after its delay, but never before one that was given earlier: timers alone do not keep an order. */
 function delayedInOrder(): (delayMs: number, task: () => void) => void {
-  let earliestMs = 0;
+  let last = Promise.resolve();
   return (delayMs, task) => {
-    earliestMs = Math.max(earliestMs, performance.now() + delayMs);
-    setTimeout(task, earliestMs - performance.now());
+    const due = new Promise((resolve) => setTimeout(resolve, delayMs));
+    last = Promise.all([last, due]).then(task);
   };
 }
 

@@ -9,6 +9,7 @@ import {
 } from '@framelock/server/protocol';
 import { unixNowMs } from '../signaling/ClockOffset.ts';
 import { LockController } from './LockController.ts';
+import { chooseBoxes } from './overlay/chooseBoxes.ts';
 import { decodeDetections } from './overlay/decodeDetections.ts';
 import { DetectionBuffer } from './overlay/DetectionBuffer.ts';
 import type { DrawnRecord } from './overlay/DrawnRecord.ts';
@@ -34,14 +35,22 @@ export interface FrameExactOverlayOptions {
   onUntimed(): void;
 }
 
+interface ComingFrames {
+  readonly frames: FrameSource;
+  readonly settle: (isShown: boolean) => void;
+  firstPictureMs?: number;
+}
+
 /** A refresh of a 60 Hz screen: what drawing takes beside decoding when nothing waits. */
 const refreshMs = 1000 / 60;
+/** How long a layer that is switched to may wait for detections of its pictures; nothing may be analysed just now. */
+const longestWaitMs = 1_000;
 
 /** Everything between tracks and detection messages on one side and the canvas and its figures on the other. */
 export class FrameExactOverlay {
   #frames: FrameSource;
   /** Of the layer that is being switched to, until its first picture. */
-  #next: { frames: FrameSource; settle: (isShown: boolean) => void } | undefined;
+  #next: ComingFrames | undefined;
   readonly #layers = new LayerClock();
   /** By revision: whose timestamps its messages carry. */
   readonly #producers = new Map<number, string | undefined>();
@@ -202,8 +211,22 @@ export class FrameExactOverlay {
     this.#compositor.onDetections(message.rtp);
   }
 
+  /** A layer takes over with a picture whose detections are here, so that no switch shows one without its boxes. */
+  #isReady(next: ComingFrames, { producerId, rtpTimestamp, own }: Picture): boolean {
+    const nowMs = performance.now();
+    next.firstPictureMs ??= nowMs;
+    if (this.#mode === 'live' || rtpTimestamp === undefined || nowMs - next.firstPictureMs > longestWaitMs) return true;
+    const analysedRtp = this.#layers.toAnalysed(producerId, rtpTimestamp);
+    if (analysedRtp === undefined) return true;
+    return chooseBoxes(this.#buffer, analysedRtp, { predictions: false, own }).kind !== 'unanalysed';
+  }
+
   #onPicture(picture: Picture, from: FrameSource): void {
-    if (from === this.#next?.frames) this.#swap();
+    const next = this.#next;
+    if (from === next?.frames) {
+      if (!this.#isReady(next, picture)) return closeImage(picture);
+      this.#swap();
+    }
     this.#videoRate.add(performance.now());
     this.#width = picture.width;
     this.#height = picture.height;
@@ -291,4 +314,8 @@ export class FrameExactOverlay {
     this.frames.close();
     this.#compositor.close();
   }
+}
+
+function closeImage({ image }: Picture): void {
+  if (typeof VideoFrame !== 'undefined' && image instanceof VideoFrame) image.close();
 }
