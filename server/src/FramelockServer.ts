@@ -19,6 +19,7 @@ import { SignalingServer } from './signaling/SignalingServer.ts';
 import { SourceFiles } from './sources/SourceFiles.ts';
 import { Sources } from './sources/Sources.ts';
 import { Streams } from './streams/Streams.ts';
+import { WhipEndpoint } from './whip/WhipEndpoint.ts';
 
 const dbPingTimeoutMs = 2_000;
 const serverBeatMs = 2_000;
@@ -38,6 +39,7 @@ export class FramelockServer {
   readonly #files: SourceFiles;
   readonly #sources: Sources;
   readonly #signaling: SignalingServer;
+  readonly #whip: WhipEndpoint;
   readonly #http: Server;
   #beatTimer: ReturnType<typeof setTimeout> | undefined;
   #closing: Promise<void> | undefined;
@@ -60,7 +62,10 @@ export class FramelockServer {
       sfuNodes: () => this.#registry.sfus,
       inferenceNodes: () => this.#registry.inferences,
       onPeerEvent: {
-        transportClosed: (event) => this.#signaling.peerEvents.transportClosed?.(event),
+        transportClosed: (event) => {
+          this.#signaling.peerEvents.transportClosed?.(event);
+          this.#whip.peerEvents.transportClosed?.(event);
+        },
         consumerClosed: (event) => this.#signaling.peerEvents.consumerClosed?.(event),
         consumerLayers: (event) => this.#signaling.peerEvents.consumerLayers?.(event),
       },
@@ -83,6 +88,8 @@ export class FramelockServer {
       iceServersFor: this.#iceServersFor,
       streams: this.#streams,
     });
+    const { maxWhipSessions: maxSessions, whipPostsPerMinute: postsPerMinute } = config;
+    this.#whip = new WhipEndpoint({ streams: this.#streams, logger, maxSessions, postsPerMinute });
     this.#http = this.#createHttp();
     this.#addGauges();
   }
@@ -141,6 +148,8 @@ export class FramelockServer {
       registry: this.#registry,
       metrics: this.#metrics,
       iceServersFor: this.#iceServersFor,
+      whip: this.#whip,
+      whipPostsPerMinute: this.#config.whipPostsPerMinute,
       clientDist: this.#config.clientDist,
       readiness: () => this.#readiness(),
       onFault: (error, method, path) => this.#logger.error({ err: error, method, path }, 'a request failed'),
@@ -167,6 +176,7 @@ export class FramelockServer {
     );
     metrics.gauge('framelock_analyses_running', 'Publications being analysed', () => this.#analyses.running);
     metrics.gauge('framelock_signaling_peers', 'Signalling sockets', () => this.#signaling.peers);
+    metrics.gauge('framelock_whip_sessions', 'WHIP sessions, handshakes included', () => this.#whip.sessions);
     metrics.gauge('framelock_poster_bytes', 'Memory of posters', () => this.#streams.posters.bytes);
     metrics.labelledGauge('framelock_sources', 'Sources, by state', 'state', () => this.#sources.counts());
     metrics.labelledGauge('framelock_nodes', 'Nodes connected', 'kind', () => [
@@ -232,6 +242,7 @@ export class FramelockServer {
       clearTimeout(this.#beatTimer);
       const streamsClosed = this.#streams.close('serverStopped');
       this.#signaling.close(reason);
+      this.#whip.close(reason);
       await Promise.all([streamsClosed, this.#sources.close()]);
       this.#registry.close(reason);
       await new Promise<void>((resolve) => {
@@ -251,6 +262,7 @@ export class FramelockServer {
       serverId: this.#serverId,
       ...this.#registry.dump(),
       ...this.#signaling.dump(),
+      ...this.#whip.dump(),
       ...this.#analyses.dump(),
       streams: this.#streams.all.map((live) => live.dump()),
       ...this.#sources.dump(),

@@ -59,6 +59,10 @@ export const environmentSchema = z.object({
   LOG_LEVEL: orDefault(z.enum(logLevels), 'info'),
   CLIENT_DIST: optionalText.describe('the built client; default client/dist'),
   MAX_PEERS: orDefault(z.coerce.number().int().min(1), '2000').describe('signalling sockets at once'),
+  MAX_WHIP_SESSIONS: orDefault(z.coerce.number().int().min(1), '500').describe('WHIP publishers at once'),
+  WHIP_POSTS_PER_MINUTE: orDefault(z.coerce.number().int().min(1), '60').describe(
+    'WHIP and WHEP handshakes of one address, and of one Stream',
+  ),
 });
 
 export interface Config {
@@ -76,6 +80,8 @@ export interface Config {
   logLevel: (typeof logLevels)[number];
   clientDist: string;
   maxPeers: number;
+  maxWhipSessions: number;
+  whipPostsPerMinute: number;
 }
 
 /** Names every problem of the environment at once. `main.ts` exits with 78 (EX_CONFIG) on it. */
@@ -108,6 +114,8 @@ export function parseConfig(environment: Record<string, string | undefined>): Co
     logLevel: values.LOG_LEVEL,
     clientDist: clientDistOf(values.CLIENT_DIST),
     maxPeers: values.MAX_PEERS,
+    maxWhipSessions: values.MAX_WHIP_SESSIONS,
+    whipPostsPerMinute: values.WHIP_POSTS_PER_MINUTE,
   };
 }
 

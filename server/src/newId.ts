@@ -7,7 +7,10 @@ export function newId(): string {
   return Array.from({ length: 12 }, () => letters[randomInt(letters.length)]).join('');
 }
 
-/** 192 bits, for who may publish. */
-export function newStreamKey(): string {
+/** 192 bits that nobody guesses, safe in a URL. */
+export function newSecret(): string {
   return randomBytes(24).toString('base64url');
 }
+
+/** For who may publish. */
+export const newStreamKey = newSecret;

@@ -42,7 +42,10 @@ export class Access {
   }
 
   isAdmin(token: string | undefined): boolean {
-    if (this.open) return true;
+    return this.open || this.#isAdminToken(token);
+  }
+
+  #isAdminToken(token: string | undefined): boolean {
     return token !== undefined && this.#adminToken !== undefined && sameDigest(digest(token), this.#adminToken);
   }
 
@@ -56,6 +59,17 @@ export class Access {
 
   requireAdmin(token: string | undefined): void {
     if (!this.isAdmin(token)) throw unauthorized(token);
+  }
+
+  /**
+   * WHIP and WHEP: the stream key or the admin token, also where access is open, since there pages of every origin may
+   * come. No key: there is no such Stream, which only an administrator may learn.
+   */
+  requireBearer(token: string | undefined, streamKey: string | undefined): void {
+    const isKey = token !== undefined && sameDigest(digest(token), digest(streamKey ?? ''));
+    if ((isKey && streamKey !== undefined) || this.#isAdminToken(token)) return;
+    if (this.isNode(token)) throw new Refusal('forbidden', 'NODE_SECRET is for nodes: send the stream key of the Stream');
+    throw unauthorized(token);
   }
 
   requirePublisher(token: string | undefined, streamKey: string): void {

@@ -6,6 +6,7 @@ import type { Readiness } from '../protocol/index.ts';
 import type { SourceFiles } from '../sources/SourceFiles.ts';
 import type { Sources } from '../sources/Sources.ts';
 import type { Streams } from '../streams/Streams.ts';
+import type { WhipEndpoint } from '../whip/WhipEndpoint.ts';
 
 /** What the HTTP routes are made of. */
 export interface HttpContext {
@@ -15,8 +16,9 @@ export interface HttpContext {
   files: SourceFiles;
   registry: NodeRegistry;
   metrics: Metrics;
-  /** For `join`, and for the `Link` headers of WHIP and WHEP. */
   iceServersFor: IceServersFor;
+  whip: WhipEndpoint;
+  whipPostsPerMinute: number;
   clientDist: string;
   readiness(): Promise<Readiness>;
   onFault(error: unknown, method: string, path: string): void;

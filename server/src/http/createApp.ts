@@ -10,6 +10,7 @@ import { addModelRoutes } from './modelRoutes.ts';
 import { addSourceRoutes } from './sourceRoutes.ts';
 import { serveClient } from './staticFiles.ts';
 import { addStreamRoutes } from './streamRoutes.ts';
+import { addWhipRoutes } from './whipRoutes.ts';
 
 const information = {
   openapi: '3.1.0',
@@ -37,9 +38,9 @@ export function createApp(http: HttpContext): OpenAPIHono {
   app.onError((error, context) => {
     const refusal = toRefusal(error);
     if (refusal.code === 'internal') http.onFault(error, context.req.method, context.req.path);
-    http.metrics.refused.inc({ door: 'http', code: refusal.code });
-    const headers: Record<string, string> = refusal.code === 'unauthorized' ? { 'WWW-Authenticate': 'Bearer' } : {};
-    return context.json({ error: refusal.toJSON() }, refusal.status, headers);
+    const door = /^\/(wh[ie]p)\//.exec(context.req.path)?.[1] ?? 'http';
+    http.metrics.refused.inc({ door, code: refusal.code });
+    return context.json({ error: refusal.toJSON() }, refusal.status, headersOf(refusal));
   });
 
   addStreamRoutes(app, http);
@@ -47,6 +48,7 @@ export function createApp(http: HttpContext): OpenAPIHono {
   addFileRoutes(app, http);
   addModelRoutes(app, http);
   addHealthRoutes(app, http);
+  addWhipRoutes(app, http);
   addDocs(app);
 
   const methods = methodsByPath(app);
@@ -85,6 +87,13 @@ function methodsByPath(app: OpenAPIHono): { pattern: RegExp; allow: string }[] {
     pattern: new RegExp(`^${path.replace(/[.*+?^${}()|[\]\\]/g, '\\$&').replace(/:\w+/g, '[^/]+')}$`),
     allow: [...methods].join(', '),
   }));
+}
+
+function headersOf({ code, details }: Refusal): Record<string, string> {
+  if (code === 'unauthorized') return { 'WWW-Authenticate': 'Bearer' };
+  const retryAfterS = (details as { retryAfterS?: number } | undefined)?.retryAfterS;
+  if (retryAfterS !== undefined) return { 'Retry-After': String(retryAfterS) };
+  return code === 'rateLimited' || code === 'unavailable' ? { 'Retry-After': '2' } : {};
 }
 
 function toRefusal(error: unknown): Refusal {

@@ -2,6 +2,7 @@ import type { MiddlewareHandler } from 'hono';
 import { bodyLimit } from 'hono/body-limit';
 import { type Access, bearerOf, unauthorized } from '../access/Access.ts';
 import { Refusal } from '../protocol/index.ts';
+import { isForAnyOrigin } from './crossOrigin.ts';
 
 export const maxJsonBytes = 64 * 1024;
 
@@ -27,7 +28,7 @@ export const securityHeaders: MiddlewareHandler = async (context, next) => {
   headers.set('Referrer-Policy', 'same-origin');
   headers.set('Content-Security-Policy', contentSecurityPolicy);
   headers.set('Cross-Origin-Opener-Policy', 'same-origin');
-  headers.set('Cross-Origin-Resource-Policy', 'same-origin');
+  if (!headers.has('Cross-Origin-Resource-Policy')) headers.set('Cross-Origin-Resource-Policy', 'same-origin');
   headers.set('Permissions-Policy', 'camera=(self), microphone=(self), display-capture=(self)');
   if (!headers.has('Cache-Control')) headers.set('Cache-Control', 'no-store');
 };
@@ -35,6 +36,7 @@ export const securityHeaders: MiddlewareHandler = async (context, next) => {
 export const originCheck =
   (access: Access): MiddlewareHandler =>
   async (context, next) => {
+    if (isForAnyOrigin(context.req.path)) return next();
     access.checkOrigin({ host: context.req.header('host'), origin: context.req.header('origin') });
     await next();
   };

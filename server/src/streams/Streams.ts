@@ -43,8 +43,12 @@ export class Streams {
     return this.#options.database.streams.list();
   }
 
+  find(id: string): Promise<StreamRow | undefined> {
+    return this.#options.database.streams.get(id);
+  }
+
   async get(id: string): Promise<StreamRow> {
-    const row = await this.#options.database.streams.get(id);
+    const row = await this.find(id);
     if (!row) throw new Refusal('notFound', 'there is no such Stream');
     return row;
   }

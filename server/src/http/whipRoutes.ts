@@ -1,0 +1,9 @@
+import type { OpenAPIHono } from '@hono/zod-openapi';
+import type { HttpContext } from './context.ts';
+import { addSdpRoutes } from './sdpRoutes.ts';
+
+/** WHIP: `docs/WHIP.md` says how to use it. */
+export function addWhipRoutes(app: OpenAPIHono, http: HttpContext): void {
+  const { whip: endpoint, access, streams, iceServersFor, whipPostsPerMinute: postsPerMinute } = http;
+  addSdpRoutes(app, { protocol: 'whip', endpoint, access, streams, iceServersFor, postsPerMinute });
+}
