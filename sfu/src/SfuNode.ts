@@ -121,6 +121,10 @@ export class SfuNode extends EventEmitter<SfuNodeEvents> {
     return this.#closed;
   }
 
+  get announcedIp(): string | undefined {
+    return this.#options.announcedIp;
+  }
+
   get workers(): readonly MediaWorker[] {
     return this.#pool.workers;
   }

@@ -1,5 +1,6 @@
 import { type RequestHandlers, type SfuControlContract } from '@framelock/server/protocol';
 import type { SfuNode } from '../SfuNode.ts';
+import { probePorts } from './probePorts.ts';
 
 export interface SfuHandlersOptions {
   node: SfuNode;
@@ -12,7 +13,12 @@ export interface SfuHandlersOptions {
 }
 
 /** The control contract on one SfuNode. Parameters were validated by the RpcCallee; opaque ones are by their taker. */
-export function sfuHandlers({ node, feedUrl, claimPeer, claimSource }: SfuHandlersOptions): RequestHandlers<SfuControlContract> {
+export function sfuHandlers({
+  node,
+  feedUrl,
+  claimPeer,
+  claimSource,
+}: SfuHandlersOptions): RequestHandlers<SfuControlContract> {
   return {
     clock: () => ({ timeMs: performance.timeOrigin + performance.now() }),
     routerRtpCapabilities: () => ({ rtpCapabilities: { ...node.rtpCapabilities } }),
@@ -76,7 +82,19 @@ export function sfuHandlers({ node, feedUrl, claimPeer, claimSource }: SfuHandle
       await node.sources.close(publicationId);
       return {};
     },
-    probePorts: () => ({ ports: [], ffmpeg: null }),
+    probePorts: async () => {
+      const [ports, ffmpeg] = await Promise.all([probePorts(node.workers), node.sources.ffmpeg().catch(() => null)]);
+      const { announcedIp } = node;
+      return {
+        ports,
+        ...(announcedIp === undefined ? {} : { announcedIp }),
+        ffmpeg: ffmpeg && {
+          version: ffmpeg.version,
+          protocols: [...ffmpeg.protocols],
+          encoders: [...ffmpeg.encoders],
+        },
+      };
+    },
     dump: () => node.dump(),
   };
 }
