@@ -19,6 +19,7 @@ import { SignalingServer } from './signaling/SignalingServer.ts';
 import { SourceFiles } from './sources/SourceFiles.ts';
 import { Sources } from './sources/Sources.ts';
 import { Streams } from './streams/Streams.ts';
+import { WhepEndpoint } from './whep/WhepEndpoint.ts';
 import { WhipEndpoint } from './whip/WhipEndpoint.ts';
 
 const dbPingTimeoutMs = 2_000;
@@ -40,6 +41,7 @@ export class FramelockServer {
   readonly #sources: Sources;
   readonly #signaling: SignalingServer;
   readonly #whip: WhipEndpoint;
+  readonly #whep: WhepEndpoint;
   readonly #http: Server;
   #beatTimer: ReturnType<typeof setTimeout> | undefined;
   #closing: Promise<void> | undefined;
@@ -65,6 +67,7 @@ export class FramelockServer {
         transportClosed: (event) => {
           this.#signaling.peerEvents.transportClosed?.(event);
           this.#whip.peerEvents.transportClosed?.(event);
+          this.#whep.peerEvents.transportClosed?.(event);
         },
         consumerClosed: (event) => this.#signaling.peerEvents.consumerClosed?.(event),
         consumerLayers: (event) => this.#signaling.peerEvents.consumerLayers?.(event),
@@ -90,6 +93,7 @@ export class FramelockServer {
     });
     const { maxWhipSessions: maxSessions, whipPostsPerMinute: postsPerMinute } = config;
     this.#whip = new WhipEndpoint({ streams: this.#streams, logger, maxSessions, postsPerMinute });
+    this.#whep = new WhepEndpoint({ streams: this.#streams, logger, maxSessions: maxPeers });
     this.#http = this.#createHttp();
     this.#addGauges();
   }
@@ -149,6 +153,7 @@ export class FramelockServer {
       metrics: this.#metrics,
       iceServersFor: this.#iceServersFor,
       whip: this.#whip,
+      whep: this.#whep,
       whipPostsPerMinute: this.#config.whipPostsPerMinute,
       clientDist: this.#config.clientDist,
       readiness: () => this.#readiness(),
@@ -177,6 +182,7 @@ export class FramelockServer {
     metrics.gauge('framelock_analyses_running', 'Publications being analysed', () => this.#analyses.running);
     metrics.gauge('framelock_signaling_peers', 'Signalling sockets', () => this.#signaling.peers);
     metrics.gauge('framelock_whip_sessions', 'WHIP sessions, handshakes included', () => this.#whip.sessions);
+    metrics.gauge('framelock_whep_sessions', 'WHEP sessions, handshakes included', () => this.#whep.sessions);
     metrics.gauge('framelock_poster_bytes', 'Memory of posters', () => this.#streams.posters.bytes);
     metrics.labelledGauge('framelock_sources', 'Sources, by state', 'state', () => this.#sources.counts());
     metrics.labelledGauge('framelock_nodes', 'Nodes connected', 'kind', () => [
@@ -243,6 +249,7 @@ export class FramelockServer {
       const streamsClosed = this.#streams.close('serverStopped');
       this.#signaling.close(reason);
       this.#whip.close(reason);
+      this.#whep.close(reason);
       await Promise.all([streamsClosed, this.#sources.close()]);
       this.#registry.close(reason);
       await new Promise<void>((resolve) => {
@@ -263,6 +270,7 @@ export class FramelockServer {
       ...this.#registry.dump(),
       ...this.#signaling.dump(),
       ...this.#whip.dump(),
+      ...this.#whep.dump(),
       ...this.#analyses.dump(),
       streams: this.#streams.all.map((live) => live.dump()),
       ...this.#sources.dump(),

@@ -6,6 +6,7 @@ import type { Readiness } from '../protocol/index.ts';
 import type { SourceFiles } from '../sources/SourceFiles.ts';
 import type { Sources } from '../sources/Sources.ts';
 import type { Streams } from '../streams/Streams.ts';
+import type { WhepEndpoint } from '../whep/WhepEndpoint.ts';
 import type { WhipEndpoint } from '../whip/WhipEndpoint.ts';
 
 /** What the HTTP routes are made of. */
@@ -18,6 +19,7 @@ export interface HttpContext {
   metrics: Metrics;
   iceServersFor: IceServersFor;
   whip: WhipEndpoint;
+  whep: WhepEndpoint;
   whipPostsPerMinute: number;
   clientDist: string;
   readiness(): Promise<Readiness>;

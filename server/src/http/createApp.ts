@@ -10,6 +10,7 @@ import { addModelRoutes } from './modelRoutes.ts';
 import { addSourceRoutes } from './sourceRoutes.ts';
 import { serveClient } from './staticFiles.ts';
 import { addStreamRoutes } from './streamRoutes.ts';
+import { addWhepRoutes } from './whepRoutes.ts';
 import { addWhipRoutes } from './whipRoutes.ts';
 
 const information = {
@@ -49,6 +50,7 @@ export function createApp(http: HttpContext): OpenAPIHono {
   addModelRoutes(app, http);
   addHealthRoutes(app, http);
   addWhipRoutes(app, http);
+  addWhepRoutes(app, http);
   addDocs(app);
 
   const methods = methodsByPath(app);

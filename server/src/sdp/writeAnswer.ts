@@ -141,11 +141,12 @@ const simulcastOf = (rids: string[]) => ({
 
 function sendingOf({ ssrc, rtxSsrc, cname, msid }: NonNullable<AnsweredSection['sends']>) {
   const ssrcs = rtxSsrc === undefined ? [ssrc] : [ssrc, rtxSsrc];
+  const [id, appdata] = msid.split(' ');
   return {
-    msid,
-    ssrcs: ssrcs.flatMap((id) => [
-      { id, attribute: 'cname', value: cname },
-      { id, attribute: 'msid', value: msid },
+    msid: [{ id, appdata }],
+    ssrcs: ssrcs.flatMap((one) => [
+      { id: one, attribute: 'cname', value: cname },
+      { id: one, attribute: 'msid', value: msid },
     ]),
     ...(rtxSsrc === undefined ? {} : { ssrcGroups: [{ semantics: 'FID', ssrcs: `${ssrc} ${rtxSsrc}` }] }),
   };
