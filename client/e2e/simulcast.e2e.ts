@@ -88,7 +88,7 @@ describe('simulcast from an OBS-like publisher', { timeout: 360_000 }, () => {
     expect(known).toEqual(offsets);
     for (const layer of tour) {
       await show(viewer, layer);
-      await viewer.waitForTimeout(3_000);
+      await viewer.waitForTimeout(4_000);
       expect((await statsOf(viewer)).layerTimeline).toBe('known');
     }
   }

@@ -41,6 +41,7 @@ let publication: Publication;
 let transport: types.PlainTransport;
 let sender: RtpPeer;
 let sending: NodeJS.Timeout | undefined;
+const delayed = new Set<NodeJS.Timeout>();
 let timelines: Map<string, LayerTimeline>;
 let analysed: string[];
 
@@ -63,6 +64,8 @@ beforeEach(async () => {
 });
 afterEach(() => {
   clearInterval(sending);
+  for (const timer of delayed) clearTimeout(timer);
+  delayed.clear();
   publication.close('test');
   router.close();
   sender.close();
@@ -103,7 +106,7 @@ function send(layers: SentLayer[]): void {
           extensions: { [midId]: '1', [ridId]: layer.rid },
         };
         const go = (): void => sender.sendRtp({ port: transport.tuple.localPort }, packet);
-        if (layer.delayMs) setTimeout(go, layer.delayMs());
+        if (layer.delayMs) delayed.add(setTimeout(go, layer.delayMs()));
         else go();
       }
     }
