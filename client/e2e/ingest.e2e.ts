@@ -26,7 +26,7 @@ describe('real clients publish, frame-exactly', { timeout: 360_000 }, () => {
   const wrong: { misfits: number; wrongFrame: number }[] = [];
 
   beforeAll(async () => {
-    stage = await Stage.create({ ANALYSIS_MAX_FPS: '30' });
+    stage = await Stage.create();
     folder = await mkdtemp(join(tmpdir(), 'framelock-ingest-'));
     const { path, fps, width, height } = stage.clip;
     encoded = await EncodedClip.create({ path, fps, layers: [{ width, height, bitrateBps: proofBitrateBps }] }, folder);

@@ -201,7 +201,7 @@ export class SourceRun {
         this.#finish({ reason: reason === 'requested' ? 'requested' : 'failed', message: transportEnd(reason) }),
       );
       for (const { kind, transport, output } of tracks) {
-        await publication.produce(transport, kind, rtpParameters(kind, output, video?.profileLevelId));
+        await publication.produce(transport, kind, rtpParameters(kind, output));
       }
       this.#throwIfEnded();
       return tracks;
@@ -331,7 +331,7 @@ export class SourceRun {
 
 /** The test picture: encoded as it is drawn, so there is nothing to say about it. */
 const drawnMedia: MediaDecision = {
-  video: { codec: 'h264', how: 'copied', profileLevelId: '42e01f', interlaced: false },
+  video: { codec: 'h264', how: 'copied', interlaced: false },
   audio: { codec: 'opus', how: 'copied' },
 };
 
@@ -356,13 +356,19 @@ function messageOf(error: unknown): string {
   return `this node failed: ${(error as Error).message}`;
 }
 
+/**
+ * What every viewer's decoder is asked for, whatever the SPS says: Chromium offers no High, though it decodes it, and
+ * mediasoup compares profiles by the letter. OBS does the same in its offer.
+ */
+const toldProfileLevelId = '42e01f';
+
 /** FFmpeg repairs nothing and measures nothing, so no feedback is asked of it. */
-function rtpParameters(kind: MediaKind, output: RtpOutput, profileLevelId = '42e01f'): types.RtpParameters {
+function rtpParameters(kind: MediaKind, output: RtpOutput): types.RtpParameters {
   const { ssrc, payloadType, cname } = output;
   const video = {
     mimeType: 'video/H264' as const,
     clockRate: 90_000,
-    parameters: { 'packetization-mode': 1, 'profile-level-id': profileLevelId, 'level-asymmetry-allowed': 1 },
+    parameters: { 'packetization-mode': 1, 'profile-level-id': toldProfileLevelId, 'level-asymmetry-allowed': 1 },
   };
   const audio = { mimeType: 'audio/opus' as const, clockRate: 48_000, channels: 2, parameters: { 'sprop-stereo': 1 } };
   const codec = { ...(kind === 'video' ? video : audio), payloadType, rtcpFeedback: [] };

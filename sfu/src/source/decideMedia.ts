@@ -20,21 +20,15 @@ export interface VideoLook {
 }
 
 export interface MediaDecision {
-  video: (SourceMedia & { profileLevelId: string; interlaced: boolean }) | undefined;
+  video: (SourceMedia & { interlaced: boolean }) | undefined;
   audio: SourceMedia | undefined;
 }
 
 /** FFmpeg can't answer a viewer's wish for a key frame: whoever joins waits for the next one. */
 export const longestCopiedKeyGapSeconds = 10;
 
-/** What x264 is told to make. */
-const transcodedProfile = '42e01f';
-/** Profiles of routerCodecs by profile_idc; what they are fed with has 4:2:0 and 8 bits. */
-const copiedProfiles = new Map([
-  [66, '42e01f'],
-  [77, '4d001f'],
-  [100, '640032'],
-]);
+/** profile_idc of baseline, main and high; what is fed with them has 4:2:0 and 8 bits. */
+const copiedProfiles = new Set([66, 77, 100]);
 
 /** Copy what WebRTC viewers can show as it is, transcode the rest and say why. */
 export function decideMedia({ video, audio }: InputLook, mustTranscode?: string): MediaDecision {
@@ -48,9 +42,9 @@ function decideVideo(look: VideoLook, mustTranscode: string | undefined): NonNul
   const { codec, sps } = look;
   const why = mustTranscode ?? whyNotCopied(look);
   if (why !== undefined) {
-    return { codec, how: 'transcoded', why, profileLevelId: transcodedProfile, interlaced: sps?.interlaced ?? false };
+    return { codec, how: 'transcoded', why, interlaced: sps?.interlaced ?? false };
   }
-  return { codec, how: 'copied', profileLevelId: copiedProfiles.get(sps!.profileIdc)!, interlaced: false };
+  return { codec, how: 'copied', interlaced: false };
 }
 
 export const bFramesReason =
