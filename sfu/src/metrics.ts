@@ -46,8 +46,6 @@ export class SfuMetrics {
   readonly framesDropped = this.#counter('framelock_frames_dropped_total', 'Detections dropped, per stage', ['stage']);
   readonly sourceDropped = this.#counter('framelock_source_dropped_total', 'Pieces of Sources dropped', ['stage']);
   readonly rtmpRefused = this.#counter('framelock_rtmp_refused_total', 'RTMP connections refused', ['reason']);
-  readonly sourceDropped = this.#counter('framelock_source_dropped_total', 'Pieces of Sources dropped', ['stage']);
-  readonly rtmpRefused = this.#counter('framelock_rtmp_refused_total', 'RTMP connections refused', ['reason']);
   readonly workerDeaths = this.#counter('framelock_worker_deaths_total', 'mediasoup Workers that died');
   readonly transportsClosed = this.#counter('framelock_transports_closed_total', 'Transports closed', ['reason']);
   readonly malformed = this.#counter('framelock_control_malformed_total', 'Malformed control messages', ['reason']);
