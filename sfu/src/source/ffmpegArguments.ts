@@ -35,9 +35,9 @@ export function videoOutput(decision: NonNullable<MediaDecision['video']>, outpu
   return ['-map', '0:v:0', ...how, ...rtpOutput(output)];
 }
 
-export function audioOutput(how: 'copied' | 'transcoded', output: RtpOutput): string[] {
+export function audioOutput(how: 'copied' | 'transcoded', output: RtpOutput, from = '0:a:0'): string[] {
   const codec = how === 'copied' ? ['-c:a', 'copy'] : transcodeOpus;
-  return ['-map', '0:a:0', ...codec, ...rtpOutput(output)];
+  return ['-map', from, ...codec, ...rtpOutput(output)];
 }
 
 /** Late viewers and decoders need SPS and PPS before each key frame. */
@@ -70,7 +70,7 @@ const transcodeOpus = [
   ...['-af', 'aresample=async=1000'],
 ];
 
-function rtpOutput(output: RtpOutput): string[] {
+export function rtpOutput(output: RtpOutput): string[] {
   const { ip, rtpPort, rtcpPort, ssrc, payloadType, cname, startTimeUs } = output;
   const names = ['-ssrc', String(ssrc), '-payload_type', String(payloadType), '-cname', cname];
   const clock = ['-start_time_realtime', String(startTimeUs)];

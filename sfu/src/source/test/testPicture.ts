@@ -1,21 +1,92 @@
-import { audioOutput, videoOutput } from '../ffmpegArguments.ts';
+import { join } from 'node:path';
+import { audioOutput, rtpOutput } from '../ffmpegArguments.ts';
 import type { SourceInput } from '../SourceInput.ts';
+import { clockAt, clockPanel, clockSize, pair } from './sprites.ts';
 
-/** A moving picture for whoever has no camera at hand. */
-export function openTestPicture(): SourceInput {
-  const copied = { codec: 'h264', how: 'transcoded', profileLevelId: '42e01f', interlaced: false } as const;
+const framesPerSecond = 30;
+const sprites = [
+  ...['background.png', 'digits.png', 'hour-hand.png', 'minute-hand.png', 'second-hand.png'],
+  ...['stop-sign.png', 'marker-a.png', 'marker-c.png'],
+];
+/** Input 0 is the pace, then come the sprites, then the sound. */
+const soundInput = sprites.length + 1;
+
+/** A moving picture with a clock and things that models find, for whoever has no camera at hand. */
+export function openTestPicture(now = new Date()): SourceInput {
+  const files = sprites.flatMap((name) => ['-i', `file:${join(import.meta.dirname, name)}`]);
+  const graph = testPictureGraph(-now.getTimezoneOffset() * 60);
+  const pace = ['-re', '-f', 'lavfi', '-i', `color=black:s=1280x720:r=${framesPerSecond}`];
+  // A short beep each second.
+  const sound = ['-re', '-f', 'lavfi', '-i', 'aevalsrc=0.05*sin(880*2*PI*t)*lt(mod(t\\,1)\\,0.06):s=8000'];
   return {
-    ffmpegArguments: ['-re', '-f', 'lavfi', '-i', 'testsrc2=s=1280x720:r=30', '-re', '-f', 'lavfi', '-i', 'anullsrc'],
+    ffmpegArguments: [...pace, ...files, '-filter_complex_threads', '1', ...sound],
     protocols: ['file'],
     drawn: {
-      output: (kind, output) =>
-        kind === 'video'
-          ? videoOutput(copied, output)
-          : audioOutput('transcoded', output).map((one) => one.replace('0:a', '1:a')),
-      packetLines: ['-map', '1:a', '-c', 'pcm_s16le', '-f', 'framecrc', 'pipe:1'],
+      output: (kind, output) => {
+        if (kind === 'audio') return audioOutput('transcoded', output, `${soundInput}:a:0`);
+        return ['-filter_complex', graph, '-map', '[picture]', ...encode, ...rtpOutput(output)];
+      },
+      packetLines: [
+        '-map',
+        `${soundInput}:a:0`,
+        '-c:a',
+        'pcm_s16le',
+        '-flush_packets',
+        '1',
+        '-f',
+        'framecrc',
+        'pipe:1',
+      ],
     },
     ready: Promise.resolve(),
     ended: new Promise(() => {}),
     close: () => {},
   };
 }
+
+/** Little moves, so the cheapest preset is good enough. */
+const encode = [
+  ...['-c:v', 'libx264', '-preset', 'ultrafast', '-tune', 'zerolatency', '-profile:v', 'baseline', '-threads', '1'],
+  ...['-g', String(framesPerSecond), '-sc_threshold', '0', '-crf', '23', '-maxrate', '3M', '-bufsize', '3M'],
+];
+
+/** Filters work in Unix time: RTCSTART is when the graph began, µs. `zoneSeconds`: of local time over UTC. */
+export function testPictureGraph(zoneSeconds: number): string {
+  const input = (name: string): string => `[${sprites.indexOf(name) + 1}:v]`;
+  const once = 'loop=loop=-1:size=1';
+  const eachSecond = `${once},setpts='(N+floor(RTCSTART/1000000))/TB'`;
+  const local = `(t+${zoneSeconds})`;
+  const { left, top, pairsAt } = clockPanel;
+  const place = (x: string | number, y: string | number): string => `overlay=x='${x}':y='${y}':format=yuv420`;
+  const hand = (name: string, turnSeconds: number, label: string): string =>
+    `${input(name)}${eachSecond},rotate=a='2*PI*mod(${local},${turnSeconds})/${turnSeconds}':c=none,format=yuva420p[${label}]`;
+  const row = (from: string, value: string, label: string): string =>
+    `${from}${eachSecond},crop=${pair.width}:${pair.height}:0:'${pair.height}*floor(${value})'[${label}]`;
+  const pairAt = (index: number): string => place(left + pairsAt[index]!, top + 10);
+  return [
+    `[0:v]setpts='PTS+RTCSTART/1000000/TB',format=yuv420p,split=2[pace][pace2]`,
+    `${input('background.png')}format=yuv420p[background]`,
+    `${input('digits.png')}format=yuv420p,split=4[strip1][strip2][strip3][strip4]`,
+    row('[strip1]', `mod(${local}/3600,24)`, 'hours'),
+    row('[strip2]', `mod(${local}/60,60)`, 'minutes'),
+    row('[strip3]', `mod(${local},60)`, 'seconds'),
+    // In step with the picture itself: the strip moves behind a window.
+    `[pace2]crop=${pair.width}:${pair.height}:0:0[window];[window][strip4]${place(0, `-${pair.height}*floor(100*mod(t,1))`)}[hundredths]`,
+    hand('hour-hand.png', 43_200, 'hour'),
+    hand('minute-hand.png', 3_600, 'minute'),
+    hand('second-hand.png', 60, 'second'),
+    `[pace][background]${place(0, 0)}[p0]`,
+    `[p0][hour]${place(clockAt.left, clockAt.top)}[p1]`,
+    `[p1][minute]${place(clockAt.left, clockAt.top)}[p2]`,
+    `[p2][second]${place(clockAt.left, clockAt.top)}[p3]`,
+    `[p3]${input('stop-sign.png')}${place('500+110*sin(t/4)', 216)}[p4]`,
+    `[p4]${input('marker-a.png')}${place('150+120*sin(t/2.3)', '230+170*cos(t/3.1)')}[p5]`,
+    `[p5]${input('marker-c.png')}${place('950+120*cos(t/2.7)', '360+20*sin(t/1.9)')}[p6]`,
+    `[p6][hours]${pairAt(0)}[p7]`,
+    `[p7][minutes]${pairAt(1)}[p8]`,
+    `[p8][seconds]${pairAt(2)}[p9]`,
+    `[p9][hundredths]${pairAt(3)},setpts=PTS-STARTPTS[picture]`,
+  ].join(';');
+}
+
+export const testPictureSize = { width: 1280, height: 720, clockSize };
