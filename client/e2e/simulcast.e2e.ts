@@ -18,7 +18,7 @@ const layers = [
 ];
 /** As the player counts them: 0 is the smallest. Each is left and come back to. */
 const tour = [1, 0, 2, 0, 1, 2];
-const minimumAnalysedShown = { all: 300, each: 60 };
+const minimumAnalysedShown = { all: 300, each: 100 };
 
 /**
  * OBS's simulcast: each viewer sees one layer, only the largest is analysed, and still each box is on its own frame, read
@@ -75,6 +75,15 @@ describe('simulcast from an OBS-like publisher', { timeout: 360_000 }, () => {
     return publication!.producers.flatMap(({ layer }) => (layer ? [layer.timeline] : []));
   }
 
+  function analysedShown(viewer: Page, layer: number): Promise<number> {
+    const { width } = layers.at(-1 - layer)!;
+    return viewer.evaluate((pictureWidth) => {
+      const { messages, records } = window.proof;
+      const analysed = new Set<number | null>(messages);
+      return records.filter((one) => one.pictureWidth === pictureWidth && analysed.has(one.analysedRtp)).length;
+    }, width);
+  }
+
   async function show(viewer: Page, layer: number): Promise<void> {
     await viewer.evaluate((wanted) => window.framelock!.player.setLayer(wanted), layer);
     await eventually(`layer ${layer} is shown`, async () => (await statsOf(viewer)).layer === layer);
@@ -86,9 +95,14 @@ describe('simulcast from an OBS-like publisher', { timeout: 360_000 }, () => {
     });
     const known = (await timelines(streamId)).map((one) => (one.state === 'known' ? one.offsetTicks : undefined));
     expect(known).toEqual(offsets);
-    for (const layer of tour) {
+    for (const [visit, layer] of tour.entries()) {
       await show(viewer, layer);
-      await viewer.waitForTimeout(4_000);
+      await viewer.waitForTimeout(2_000);
+      // As long as a slow machine needs: half of what a layer must show on each of its two visits.
+      const least = minimumAnalysedShown.each * (visit < tour.length / 2 ? 0.5 : 1);
+      await eventually(`layer ${layer} is seen`, async () => (await analysedShown(viewer, layer)) > least, {
+        ...{ withinMs: 60_000, everyMs: 500 },
+      });
       expect((await statsOf(viewer)).layerTimeline).toBe('known');
     }
   }
@@ -96,7 +110,7 @@ describe('simulcast from an OBS-like publisher', { timeout: 360_000 }, () => {
   function expectExactOnEachLayer(run: Proof): void {
     for (const layer of byLayer(run)) {
       expect(layer.readable / layer.composites).toBeGreaterThan(0.97);
-      expect(layer.analysedShown).toBeGreaterThan(minimumAnalysedShown.each);
+      expect(layer.analysedShown).toBeGreaterThanOrEqual(minimumAnalysedShown.each);
       expect(layer.exactMisfits).toBe(0);
       expect(layer.fittingShare).toBeGreaterThanOrEqual(0.99);
     }
@@ -143,7 +157,7 @@ describe('simulcast from an OBS-like publisher', { timeout: 360_000 }, () => {
     );
     expect(largest!.some(({ kind }) => kind === 'exact')).toBe(true);
     for (const records of others) {
-      expect(records.length).toBeGreaterThan(minimumAnalysedShown.each);
+      expect(records.length).toBeGreaterThan(20);
       expect(new Set(records.map(({ kind }) => kind))).toEqual(new Set(['unanalysed']));
       expect(records.filter(({ box }) => box !== null)).toEqual([]);
     }
