@@ -47,13 +47,13 @@ export function speakSdp(sfu: FakeSfu): void {
 export async function postOffer(
   server: TestServer,
   stream: { id: string; streamKey: string },
-  offer: string,
+  offer: string | Uint8Array<ArrayBufferLike>,
   query = '',
 ) {
   const answer = await server.request(`/whip/${stream.id}${query}`, {
     method: 'POST',
     headers: { 'content-type': 'application/sdp' },
-    body: offer,
+    body: offer as BodyInit,
     token: stream.streamKey,
   });
   return { ...answer, location: answer.headers.get('location') ?? '', etag: answer.headers.get('etag') ?? '' };

@@ -68,7 +68,7 @@ export class Access {
   requireBearer(token: string | undefined, streamKey: string | undefined): void {
     const isKey = token !== undefined && sameDigest(digest(token), digest(streamKey ?? ''));
     if ((isKey && streamKey !== undefined) || this.#isAdminToken(token)) return;
-    if (this.isNode(token)) throw new Refusal('forbidden', 'NODE_SECRET is for nodes: send the stream key of the Stream');
+    if (this.isNode(token)) throw new Refusal('forbidden', 'NODE_SECRET is for nodes: send the stream key');
     throw unauthorized(token);
   }
 

@@ -192,10 +192,13 @@ function simulcastOf(media: ReadMedia): string[] {
   if (!simulcast) return [];
   const list = simulcast.dir1 === 'send' ? simulcast.list1 : simulcast.dir2 === 'send' ? simulcast.list2 : undefined;
   if (list === undefined) return [];
-  const rids = String(list)
+  const layers = String(list)
+    .replaceAll('~', '')
     .split(';')
-    .map((layer) => layer.split(',')[0]!.replace(/^~/, ''));
-  if (new Set(rids).size !== rids.length) throw new Refusal('badRequest', 'a=simulcast names a layer twice');
+    .map((layer) => layer.split(','));
+  const named = layers.flat();
+  const rids = layers.map(([first]) => first!);
+  if (new Set(named).size !== named.length) throw new Refusal('badRequest', 'a=simulcast names a layer twice');
   const described = new Set(
     (media.rids ?? []).filter(({ direction }) => direction === 'send').map(({ id }) => String(id)),
   );

@@ -1,0 +1,88 @@
+import { browserOffer, obsOffer } from './sdpOffers.ts';
+
+const obs = obsOffer();
+const layered = obsOffer({ rids: ['0', '1', '2'] });
+const browser = browserOffer('sendonly');
+const edit = (text: string, from: string | RegExp, to: string): string => {
+  const edited = text.replaceAll(typeof from === 'string' ? from : new RegExp(from, 'g'), to);
+  if (edited === text) throw new Error(`this hostile offer is none: ${String(from)} is not in it`);
+  return edited;
+};
+const line = (text: string): string => `${text}\r\n`;
+const withLine = (text: string): string => obs + line(text);
+
+/** Offers that nobody means well with, or whose sender is broken. Each must be refused with 4xx, quickly. */
+export const hostileOffers: readonly (readonly [name: string, offer: string | Uint8Array])[] = [
+  ['nothing', ''],
+  ['white space', ' \r\n\r\n'],
+  ['JSON', '{"type":"offer","sdp":"v=0"}'],
+  ['HTML', '<script>alert(1)</script>'],
+  ['64 KiB of one character', 'v'.repeat(65_000)],
+  ['300 KB', obs + line('a=x').repeat(60_000)],
+  ['bytes that are no UTF-8', new Uint8Array([...Buffer.from(obs), 0x61, 0x3d, 0xc3, 0x28, 0x0d, 0x0a])],
+  ['a lone surrogate in UTF-8', new Uint8Array([...Buffer.from(obs), 0x61, 0x3d, 0xed, 0xa0, 0x80, 0x0d, 0x0a])],
+  ['a lone surrogate as a replacement', edit(obs, 's=-', 's=\ufffd')],
+  ['a NUL', edit(obs, 'cname:obs', 'cname:\0obs')],
+  ['a bare carriage return', edit(obs, 's=-', 's=-\ra=setup:passive')],
+  ['an escape sequence', edit(obs, 's=-', 's=\u001b[2J')],
+  ['only a session', 'v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nt=0 0\r\n'],
+  ['cut off in the first section', obs.slice(0, 420)],
+  ['cut off in the middle of a line', obs.slice(0, obs.indexOf('a=ice-pwd'))],
+  ['another version', edit(obs, 'v=0', 'v=1')],
+  ['a line without a type', withLine('hello there')],
+  ['100 m-lines', obs + line('m=video 9 UDP/TLS/RTP/SAVPF 96').repeat(100)],
+  ['10,000 lines', obs + line('a=rtpmap:96 H264/90000').repeat(2_500)],
+  ['a line of 60,000 characters', withLine(`a=fmtp:96 ${'x'.repeat(60_000)}`)],
+  ['a giant fmtp', edit(obs, 'packetization-mode=1', `x=${'y'.repeat(3_900)};packetization-mode=1`)],
+  ['an fmtp of a thousand parameters', edit(obs, 'packetization-mode=1', 'x=1;'.repeat(1_000))],
+  ['no fingerprint', edit(obs, /a=fingerprint.*\r\n/, '')],
+  ['a fingerprint that is none', edit(obs, /sha-256 [0-9A-F:]+/, 'sha-256 zz:zz')],
+  ['a fingerprint of an unknown hash', edit(obs, 'sha-256', 'md5')],
+  ['no ICE credentials', edit(obs, /a=ice-(ufrag|pwd).*\r\n/, '')],
+  ['an ICE ufrag of one character', edit(obs, 'a=ice-ufrag:Rt5Y', 'a=ice-ufrag:R')],
+  ['an ICE password that is too short', edit(obs, '2Wq8h6GCc3S1d7f0pXv9Za', 'short')],
+  ['an ICE password with a quote', edit(obs, '2Wq8h6GCc3S1d7f0pXv9Za', '2Wq8h6GCc3S1d7f0pXv9"a')],
+  ['ice-lite', edit(obs, 'a=ice-options:ice2,trickle', 'a=ice-lite')],
+  ['no setup', edit(obs, 'a=setup:actpass\r\n', '')],
+  ['a setup that is none', edit(obs, 'a=setup:actpass', 'a=setup:holdconn')],
+  ['a candidate at a negative port', withLine('a=candidate:1 1 udp 1 1.2.3.4 -9 typ host')],
+  ['a candidate of a huge priority', withLine('a=candidate:1 1 udp 99999999999 1.2.3.4 9 typ host')],
+  ['a candidate with a shell in it', withLine('a=candidate:1 1 udp 1 $(reboot) 9 typ host')],
+  ['a thousand candidates', obs + line('a=candidate:1 1 udp 1 1.2.3.4 9 typ host').repeat(1_000)],
+  ['recvonly', edit(obs, 'a=sendonly', 'a=recvonly')],
+  ['inactive', edit(obs, 'a=sendonly', 'a=inactive')],
+  ['mids that are one', edit(obs, 'a=mid:1', 'a=mid:0')],
+  ['no mid', edit(obs, /a=mid:.\r\n/, '')],
+  ['two BUNDLE groups', edit(obs, 'a=group:BUNDLE 0 1', 'a=group:BUNDLE 0\r\na=group:BUNDLE 1')],
+  ['sections without BUNDLE', edit(obs, 'a=group:BUNDLE 0 1\r\n', '')],
+  ['no rtcp-mux', edit(obs, 'a=rtcp-mux\r\n', '')],
+  ['every section turned off', edit(obs, / 9 UDP/, ' 0 UDP')],
+  ['a port of six digits', edit(obs, 'm=video 9 ', 'm=video 999999 ')],
+  ['a payload type of 999', edit(obs, /\b96\b/, '999')],
+  ['a payload type below zero', edit(obs, /\b96\b/, '-1')],
+  ['a payload type that is RTCP', edit(obs, /\b96\b/, '72')],
+  ['a payload type twice', edit(obs, 'SAVPF 96', 'SAVPF 96 96')],
+  ['two codecs on one payload type', withLine('a=rtpmap:96 VP8/90000')],
+  ['a codec of nobody', edit(edit(obs, 'H264/90000', 'Theora/90000'), 'opus/48000/2', 'speex/8000')],
+  ['HEVC', obsOffer({ codec: 'H265' })],
+  ['a clock rate of zero', edit(obs, 'H264/90000', 'H264/0')],
+  ['a clock rate below zero', edit(obs, 'H264/90000', 'H264/-90000')],
+  ['99 channels of sound', edit(obs, 'opus/48000/2', 'opus/48000/99')],
+  ['an ssrc beyond 32 bits', edit(obs, '3210000001', '99999999999999999999')],
+  ['an ssrc of zero', edit(obs, '3210000001', '0')],
+  ['an FID group of one', edit(browser, 'FID 2001 2002', 'FID 2001')],
+  ['an FID group of letters', edit(browser, 'FID 2001 2002', 'FID a b')],
+  ['the id of a header extension twice', edit(obs, 'extmap:2', 'extmap:1')],
+  ['a header extension of id 0', edit(obs, 'extmap:2', 'extmap:0')],
+  ['a header extension of id 4096', edit(obs, 'extmap:2', 'extmap:4096')],
+  ['1,000 layers', obsOffer({ rids: Array.from({ length: 1_000 }, (_, i) => `r${i}`) })],
+  ['16 layers', obsOffer({ rids: Array.from({ length: 16 }, (_, i) => `r${i}`) })],
+  ['a layer twice', edit(layered, 'send 0;1;2', 'send 0;1;1')],
+  ['a layer that nobody described', edit(layered, 'send 0;1;2', 'send 0;1;7')],
+  ['a rid that is a path', edit(edit(layered, 'rid:2', 'rid:../../etc'), '0;1;2', '0;1;../../etc')],
+  ['layers that go on and on', edit(layered, 'send 0;1;2', `send ${'0,'.repeat(900)};1`)],
+  ['layers without their header extension', edit(layered, 'sdes:rtp-stream-id', 'toffset')],
+  ['a section of text', edit(obs, 'm=video', 'm=text')],
+  ['a data channel', browserOffer('sendonly', { dataChannel: true })],
+  ['plain RTP', edit(obs, 'UDP/TLS/RTP/SAVPF', 'rtp avp;')],
+];
