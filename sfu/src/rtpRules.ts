@@ -97,7 +97,7 @@ function isRtx({ mimeType }: { mimeType: string }): boolean {
 }
 
 /**
- * RtpParameters that a Producer may have. Timestamps must reach tap and viewers unrewritten, so simulcast is refused:
+ * RtpParameters that a Producer may have. Timestamps must reach tap and viewers unrewritten, so several encodings are refused:
  * mediasoup shifts the timestamps of each of its Consumers on a layer switch (Consumer.cpp, `tsOffset`).
  */
 export function checkRtpParameters(kind: MediaKind, value: unknown): types.RtpParameters {
@@ -112,7 +112,7 @@ export function checkRtpParameters(kind: MediaKind, value: unknown): types.RtpPa
   if (parameters.encodings.length > 1) {
     throw new Refusal(
       'unsupported',
-      'simulcast cannot be analysed yet, since its timestamps are rewritten for each viewer: send one encoding, or VP9 with K-SVC (scalabilityMode L3T3_KEY)',
+      'several encodings in one Producer cannot be analysed, since their timestamps are rewritten for each viewer: send one encoding, or VP9 with K-SVC (scalabilityMode L3T3_KEY)',
     );
   }
   const encoding = parameters.encodings[0]!;
