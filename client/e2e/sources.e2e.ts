@@ -1,0 +1,112 @@
+import type { Page } from 'playwright-core';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { eventually } from './harness/eventually.ts';
+import './harness/framelockWindow.ts';
+import { Stage } from './harness/Stage.ts';
+
+describe('pages of a Stream that no browser feeds', () => {
+  let stage: Stage;
+
+  beforeAll(async () => {
+    stage = await Stage.create();
+  });
+
+  afterAll(() => stage?.close());
+
+  it('one press on the first page shows a moving test picture with boxes, and another one stops it', async () => {
+    const context = await stage.browser.newContext({ viewport: { width: 1280, height: 900 } });
+    context.setDefaultTimeout(60_000);
+    const page = await context.newPage();
+    await page.goto(stage.product.url);
+    await page.getByRole('button', { name: 'Try it with a test picture' }).click();
+    await page.waitForURL('**/watch/*');
+    await eventually('exact boxes', () => hasExactBoxes(page), { withinMs: 60_000 });
+    const shown = await framesPresented(page);
+    await eventually('moving pictures', async () => (await framesPresented(page)) > shown + 30);
+    expect(await page.evaluate(() => window.framelock?.stats().wrongFrame)).toBe(0);
+
+    const streamId = new URL(page.url()).pathname.split('/').at(-1)!;
+    await page.goto(`${stage.product.url}/publish/${streamId}`);
+    // Nobody said which tab: the one that the Stream is fed by, and no camera is asked for.
+    await page.getByRole('tab', { name: 'Source', selected: true }).waitFor();
+    await page.getByText('Test picture: running').waitFor();
+    await page.getByRole('button', { name: 'Stop', exact: true }).click();
+    await page.getByText('No Source runs').waitFor();
+    expect((await stage.product.stream(streamId)).source).toBeNull();
+    await context.close();
+  });
+
+  it('the OBS tab shows address and key, the key only when asked', async () => {
+    const stream = await stage.product.createStream('for OBS');
+    const context = await stage.browser.newContext({ viewport: { width: 1280, height: 900 } });
+    context.setDefaultTimeout(60_000);
+    const page = await context.newPage();
+    await page.goto(`${stage.product.url}/publish/${stream.id}?via=obs`);
+    await page.getByText(stream.whipUrl, { exact: true }).waitFor();
+    await page.getByText('Waiting for OBS…').waitFor();
+    expect(await page.content()).not.toContain(stream.streamKey);
+    await page.getByRole('button', { name: 'Show the Bearer token' }).click();
+    await page.getByText(stream.streamKey, { exact: true }).waitFor();
+    await context.close();
+  });
+
+  it('tabs are chosen with the keyboard and named by the address', async () => {
+    const stream = await stage.product.createStream('tabs');
+    const page = await stage.browser.newPage();
+    page.setDefaultTimeout(60_000);
+    await page.goto(`${stage.product.url}/publish/${stream.id}?via=obs`);
+    await page.getByRole('tab', { name: 'OBS', selected: true }).focus();
+    await page.keyboard.press('ArrowRight');
+    await page.getByRole('tab', { name: 'Source', selected: true }).waitFor();
+    await page.waitForURL('**via=source');
+    await page.keyboard.press('End');
+    await page.keyboard.press('ArrowRight');
+    await page.getByRole('tab', { name: 'Browser', selected: true }).waitFor();
+    await page.getByRole('button', { name: 'Start publishing' }).waitFor();
+    await page.close();
+  });
+
+  it('a browser finds the Stream taken, stops the other, and publishes', async () => {
+    const stream = await stage.product.createStream('taken');
+    const context = await stage.browser.newContext({ viewport: { width: 1280, height: 900 } });
+    context.setDefaultTimeout(60_000);
+    const page = await context.newPage();
+    await page.goto(`${stage.product.url}/publish/${stream.id}?via=source`);
+    await page.getByRole('button', { name: 'Start', exact: true }).click();
+    await page.getByText('Test picture: running').waitFor();
+    await page.getByRole('tab', { name: 'Browser' }).click();
+    await page.getByText('This Stream is fed by the test picture now.').waitFor();
+    await page.getByRole('button', { name: 'Stop it' }).click();
+    await page.getByText('This Stream is fed by the test picture now.').waitFor({ state: 'detached' });
+    await page.getByRole('button', { name: 'Start publishing' }).click();
+    await eventually(
+      'the browser publishes',
+      async () => (await stage.product.stream(stream.id)).publication?.publishedBy === 'browser',
+    );
+    // Another page sends it away, and it does not come back by itself.
+    const other = await context.newPage();
+    await other.goto(`${stage.product.url}/publish/${stream.id}?via=obs`);
+    await other.getByRole('button', { name: 'Stop it' }).click();
+    await page.getByText('Publishing was stopped').waitFor();
+    await page.getByRole('button', { name: 'Start publishing' }).waitFor();
+    expect((await stage.product.stream(stream.id)).state).toBe('idle');
+    await context.close();
+  });
+});
+
+function framesPresented(page: Page): Promise<number> {
+  return page.evaluate(() => window.framelock?.stats().framesPresented ?? 0);
+}
+
+/** Exact also counts pictures that were found empty: there must be boxes on some. */
+function hasExactBoxes(page: Page): Promise<boolean> {
+  return page.evaluate(async () => {
+    const player = window.framelock?.player;
+    if (!player || player.stats().exact === 0) return false;
+    return new Promise<boolean>((resolve) => {
+      const settle = (found: boolean) => (clearTimeout(timer), unsubscribe(), resolve(found));
+      const timer = setTimeout(() => settle(false), 2_000);
+      const unsubscribe = player.on('drawn', ({ kind, boxes }) => kind === 'exact' && boxes.length > 0 && settle(true));
+    });
+  });
+}
