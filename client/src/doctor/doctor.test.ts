@@ -10,6 +10,7 @@ import {
   tcpFinding,
   turnFinding,
   udpFinding,
+  undoneFinding,
   uplinkFinding,
 } from './findings.ts';
 import { iceServersOfLink, turnServersOf } from './iceServersOfLink.ts';
@@ -83,6 +84,7 @@ describe('findings', () => {
     uplinkFinding(100_000),
     lossFinding(0.2, 30),
     lossFinding(0, 400),
+    undoneFinding('udp', 'UDP', 'no session'),
   ];
 
   it.each(findings.map((finding) => [`${finding.level} ${finding.id}`, finding] as const))(
@@ -117,10 +119,21 @@ describe('the report', () => {
   const bad = { id: 'udp', level: 'problem', title: 'UDP', detail: 'Closed.', advice: 'Open it.' } as const;
 
   it('takes the worse of two findings of one thing, whoever said it', () => {
-    expect(mergeFindings([ok], [bad])).toEqual([bad]);
-    expect(mergeFindings([bad], [ok])).toEqual([bad]);
-    expect(mergeFindings([ok], [{ ...ok, detail: 'Also.' }])).toEqual([ok]);
-    expect(mergeFindings([ok], [{ ...bad, id: 'tcp' }])).toHaveLength(2);
+    const [well, ill] = [
+      { ...ok, id: 'turn' },
+      { ...bad, id: 'turn' },
+    ];
+    expect(mergeFindings([{ finding: well }], [ill])).toEqual([ill]);
+    expect(mergeFindings([{ finding: ill }], [well])).toEqual([ill]);
+    expect(mergeFindings([{ finding: well }], [{ ...well, detail: 'Also.' }])).toEqual([well]);
+    expect(mergeFindings([{ finding: well }], [{ ...ill, id: 'disk' }])).toHaveLength(2);
+  });
+
+  it('believes the browser that came through by UDP, and the server where the browser could not look', () => {
+    expect(mergeFindings([{ finding: ok }], [bad])).toEqual([ok]);
+    const undone = undoneFinding('udp', 'UDP', 'no session');
+    expect(mergeFindings([{ finding: undone, undone: true }], [ok])).toEqual([ok]);
+    expect(mergeFindings([{ finding: undone, undone: true }], [])).toEqual([undone]);
   });
 
   it('sums up', () => {

@@ -14,7 +14,7 @@ import {
 } from './findings.ts';
 import { turnServersOf } from './iceServersOfLink.ts';
 import { noiseTrack } from './noiseTrack.ts';
-import { mergeFindings } from './report.ts';
+import { mergeFindings, type Examined } from './report.ts';
 import { uplinkBps } from './sendFigures.ts';
 import { TestSession, type OpenSession } from './TestSession.ts';
 
@@ -28,7 +28,7 @@ export const browserChecks = [
   { id: 'tcp', title: 'TCP' },
   { id: 'turn', title: 'TURN' },
   { id: 'uplink', title: 'Uplink' },
-  { id: 'loss', title: 'Packet loss and round trip' },
+  { id: 'path', title: 'Packet loss and round trip' },
 ] as const;
 type CheckId = (typeof browserChecks)[number]['id'];
 
@@ -46,21 +46,22 @@ export interface ExaminationOptions {
 /** Looks at everything between this browser and the server; a check that can't be made is said and stops no other. */
 export async function examineConnection(options: ExaminationOptions): Promise<Finding[]> {
   const { signal } = options;
-  const mine: Finding[] = [];
+  const mine: Examined[] = [];
   let theirs: Finding[] = [];
   const all = () => mergeFindings(mine, theirs);
-  const tell = (...findings: Finding[]) => {
+  const tell: Tell = (finding, undone = false) => {
     if (signal.aborted) return;
-    mine.push(...findings);
+    mine.push({ finding, undone });
     options.onFindings(all());
   };
-  tell(secureFinding(isSecureContext), encoderFinding(encoderNames()));
+  tell(secureFinding(isSecureContext));
+  tell(encoderFinding(encoderNames()));
   const asked = options.readReport(signal).then(
     ({ findings }) => {
       theirs = findings;
       if (!signal.aborted) options.onFindings(all());
     },
-    (error: unknown) => tell(undoneFinding('server', 'Server', `the server gave no report (${wordsOf(error)})`)),
+    (error: unknown) => tell(undoneFinding('server', 'Server', `the server gave no report (${wordsOf(error)})`), true),
   );
   for (const kind of ['camera', 'microphone'] as const) tell(deviceFinding(await deviceFacts(kind)));
   if (encoderNames()) await examineRoutes(options, tell);
@@ -68,13 +69,15 @@ export async function examineConnection(options: ExaminationOptions): Promise<Fi
   return all();
 }
 
+type Tell = (finding: Finding, undone?: boolean) => void;
+
 async function examineRoutes(
   { openSession: open, signal, sendForMs = 5_000 }: ExaminationOptions,
-  tell: (...findings: Finding[]) => void,
+  tell: Tell,
 ): Promise<void> {
   const noise = noiseTrack();
   const sessions: TestSession[] = [];
-  const left = new Set<CheckId>(['udp', 'tcp', 'turn', 'uplink', 'loss']);
+  const left = new Set<CheckId>(['udp', 'tcp', 'turn', 'uplink', 'path']);
   const done = (finding: Finding) => {
     left.delete(finding.id as CheckId);
     tell(finding);
@@ -97,10 +100,10 @@ async function examineRoutes(
     const turns = turnServersOf(udp.iceServers);
     const direct = isConnected(udp.route) || isConnected(tcp.route);
     done(turnFinding(turns.length, turns.length > 0 && (await gathersRelay(turns, signal)), direct));
-    for (const id of left) tell(undoneFinding(id, titleOf(id), 'no media reaches the server'));
+    for (const id of left) tell(undoneFinding(id, titleOf(id), 'no media reaches the server'), true);
   } catch (error) {
     if (signal.aborted) return;
-    for (const id of left) tell(undoneFinding(id, titleOf(id), wordsOf(error)));
+    for (const id of left) tell(undoneFinding(id, titleOf(id), wordsOf(error)), true);
   } finally {
     noise.close();
     await Promise.all(sessions.map((session) => session.close()));

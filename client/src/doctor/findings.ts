@@ -191,18 +191,18 @@ export function lossFinding(lossFraction: number, rttMs: number | undefined): Fi
   const detail = `${(lossFraction * 100).toFixed(lossFraction > 0 && lossFraction < 0.1 ? 1 : 0)} % of the test packets were lost${rtt}.`;
   if (lossFraction > 0.05) {
     const advice = 'Use a cable or come nearer to the access point, and stop other uploads.';
-    return { id: 'loss', level: 'problem', title, detail, advice };
+    return { id: 'path', level: 'problem', title, detail, advice };
   }
   if (lossFraction > 0.01 || (rttMs ?? 0) > 250) {
     return {
-      id: 'loss',
+      id: 'path',
       level: 'warning',
       title,
       detail,
       advice: 'Pictures may freeze for moments. A cable instead of Wi-Fi helps, and a server that is nearer.',
     };
   }
-  return { id: 'loss', level: 'ok', title, detail };
+  return { id: 'path', level: 'ok', title, detail };
 }
 
 /** A check that could not be made is no good news either. */

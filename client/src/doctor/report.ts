@@ -2,12 +2,24 @@ import type { Finding } from '@framelock/server/protocol';
 
 const rank = { ok: 0, info: 1, warning: 2, problem: 3 } as const;
 
-/** Both looked at the same thing: the worse of the two is told, of two alike the first. */
-export function mergeFindings(first: readonly Finding[], second: readonly Finding[]): Finding[] {
-  const merged = new Map(first.map((finding) => [finding.id, finding]));
-  for (const finding of second) {
+/** Of these the browser is the better witness: what worked for it works, whatever the server thinks of itself. */
+const seenHere = new Set(['udp', 'tcp', 'secure']);
+
+export interface Examined {
+  finding: Finding;
+  /** It could not be made: anything that somebody else knows is better. */
+  undone?: boolean;
+}
+
+/** The browser's findings and the server's: where both looked at one thing, the worse is told. */
+export function mergeFindings(mine: readonly Examined[], theirs: readonly Finding[]): Finding[] {
+  const merged = new Map(mine.map(({ finding }) => [finding.id, finding]));
+  const undone = new Set(mine.flatMap((one) => (one.undone ? [one.finding.id] : [])));
+  for (const finding of theirs) {
     const known = merged.get(finding.id);
-    if (!known || rank[finding.level] > rank[known.level]) merged.set(finding.id, finding);
+    const better = known?.level === 'ok' && seenHere.has(finding.id);
+    if (!known || undone.has(finding.id) || (!better && rank[finding.level] > rank[known.level]))
+      merged.set(finding.id, finding);
   }
   return [...merged.values()];
 }
