@@ -111,6 +111,7 @@ export class FfmpegProcess {
     this.#gone = true;
     clearTimeout(this.#killTimer);
     this.#options.stdin?.destroy();
+    if (signal === 'SIGKILL') this.#tail.push('FFmpeg was killed: is this machine out of memory?');
     const lines = failure ? [...this.#tail, `FFmpeg did not start: ${failure.message}`] : this.#tail;
     return { code, signal, message: explainFfmpeg(lines, this.#options.secrets) };
   }

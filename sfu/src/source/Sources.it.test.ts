@@ -1,15 +1,21 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
 import { mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { createInterface } from 'node:readline';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import type { SourceSpec } from '@framelock/server/protocol';
 import { clipCodecs, makeClip, testFfmpegBin } from '../testing/clips.ts';
+import { RtspCamera } from '../testing/RtspCamera.ts';
 import { RtpPeer } from '../testing/RtpPeer.ts';
 import { startSfu, type TestSfu } from '../testing/startSfu.ts';
 import { until } from '../testing/until.ts';
-import { runningFfmpegs } from './FfmpegProcess.ts';
+import { FfmpegProcess, runningFfmpegs } from './FfmpegProcess.ts';
+import { SrtPorts } from './SrtPorts.ts';
 
 let folder: string;
 let sfu: TestSfu;
@@ -19,6 +25,7 @@ beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'framelock-clips-'));
   await Promise.all([
     makeClip(folder, 'copied.mp4', clipCodecs.copied),
+    makeClip(folder, 'copied.ts', clipCodecs.copied, { seconds: 4 }),
     makeClip(folder, 'b-frames.mp4', clipCodecs.bFrames),
     makeClip(folder, 'high-colour.mp4', clipCodecs.highColour),
     makeClip(folder, 'hevc.mp4', clipCodecs.hevc),
@@ -29,7 +36,13 @@ beforeAll(async () => {
     makeClip(folder, 'rare-keys.mp4', clipCodecs.rareKeys, { seconds: 12 }),
   ]);
   sfu = await startSfu({
-    sources: { ffmpegBin: testFfmpegBin, sourceFilesDir: folder, srtPort: 0, rtmpPort: 0 },
+    sources: {
+      ffmpegBin: testFfmpegBin,
+      sourceFilesDir: folder,
+      srtPort: 0,
+      rtmpPort: 0,
+      sourceTimeouts: { connectMs: 12_000, stallMs: 4_000 },
+    },
   });
 });
 afterAll(async () => {
@@ -166,5 +179,187 @@ describe('a file', () => {
     } finally {
       server.close();
     }
+  });
+});
+
+describe('the test picture', () => {
+  test('is H264 and Opus at 30 pictures a second', async () => {
+    const { publicationId } = await open({ type: 'test' });
+    const { producers } = await untilStarted(publicationId);
+    expect(producers.map(({ mimeType }) => mimeType).sort()).toEqual(['audio/opus', 'video/H264']);
+    const timestamps = await tapTimestamps(publicationId, 30);
+    for (const [i, one] of timestamps.slice(1).entries()) expect((one - timestamps[i]!) >>> 0).toBe(3000);
+  });
+});
+
+describe('SRT', () => {
+  const peers: FfmpegProcess[] = [];
+  afterEach(async () => {
+    await Promise.all(peers.splice(0).map((one) => one.kill()));
+  });
+
+  /** FFmpeg as an encoder that is not ours. */
+  function encoder(...output: string[]): FfmpegProcess {
+    const args = [
+      '-nostdin',
+      '-re',
+      '-stream_loop',
+      '-1',
+      '-i',
+      join(folder, 'copied.ts'),
+      '-c',
+      'copy',
+      '-f',
+      'mpegts',
+    ];
+    const peer = new FfmpegProcess({ bin: testFfmpegBin, args: [...args, ...output] });
+    peers.push(peer);
+    return peer;
+  }
+
+  test('listens with the stream key as passphrase, and ends as finished when the encoder leaves', async () => {
+    const { publicationId, listenUrl } = await open({ type: 'srt' });
+    expect(listenUrl).toMatch(/^srt:\/\/127\.0\.0\.1:\d+\?/);
+    expect(listenUrl).not.toContain('a-stream-key-of-tests');
+    const wrong = encoder('-passphrase', 'not-the-stream-key', listenUrl!);
+    await wrong.exited;
+    expect(told(publicationId)).toMatchObject({ started: [], ended: [] });
+    const right = encoder('-passphrase', 'a-stream-key-of-tests', listenUrl!);
+    const { video, listenUrl: toldUrl } = await untilStarted(publicationId);
+    expect(video).toEqual({ codec: 'h264', how: 'copied' });
+    expect(toldUrl).toBe(listenUrl);
+    await tapTimestamps(publicationId, 30);
+    await right.stop();
+    await until('its end', () => told(publicationId).ended.length > 0);
+    expect(told(publicationId)).toMatchObject({ started: [{}], ended: [{ reason: 'finished' }] });
+  });
+
+  test('calls an encoder that listens', async () => {
+    const port = await new SrtPorts(0, '127.0.0.1').take('any');
+    encoder('-mode', 'listener', '-passphrase', 'another-passphrase', `srt://127.0.0.1:${port}`);
+    const url = `srt://127.0.0.1:${port}?passphrase=another-passphrase&latency=120`;
+    const { publicationId } = await open({ type: 'srt', url });
+    const { video } = await untilStarted(publicationId);
+    expect(video).toMatchObject({ how: 'copied' });
+  });
+
+  test('says what to do when nobody answers', async () => {
+    const port = await new SrtPorts(0, '127.0.0.1').take('any');
+    const { publicationId } = await open({ type: 'srt', url: `srt://127.0.0.1:${port}` });
+    await until('its end', () => told(publicationId).ended.length > 0, 20_000);
+    expect(told(publicationId).ended[0]).toMatchObject({
+      reason: 'failed',
+      message: expect.stringMatching(/is it on|rejected/),
+    });
+  });
+});
+
+describe('supervision', () => {
+  const ffmpegPids = (): number[] => {
+    const { sources } = sfu.node.dump() as { sources: { pid?: number }[] };
+    return sources.flatMap(({ pid }) => (pid === undefined ? [] : [pid]));
+  };
+
+  test('a killed FFmpeg ends its Source once, as failed', async () => {
+    const { publicationId } = await open({ type: 'file', url: 'b-frames.mp4', loop: true });
+    await untilStarted(publicationId);
+    process.kill(ffmpegPids()[0]!, 'SIGKILL');
+    await until('its end', () => told(publicationId).ended.length > 0);
+    expect(told(publicationId)).toMatchObject({ started: [{}], ended: [{ reason: 'failed' }] });
+    expect(sfu.client.told('publicationClosed').filter((one) => one.publicationId === publicationId)).toHaveLength(1);
+  });
+
+  test('an FFmpeg that hangs is noticed and killed', async () => {
+    const { publicationId } = await open({ type: 'file', url: 'b-frames.mp4', loop: true });
+    await untilStarted(publicationId);
+    process.kill(ffmpegPids()[0]!, 'SIGSTOP');
+    await until('its end', () => told(publicationId).ended.length > 0, 20_000);
+    expect(told(publicationId).ended).toMatchObject([
+      { reason: 'failed', message: expect.stringMatching(/nothing came for/) },
+    ]);
+  });
+
+  test('a dead Worker and a closed Publication end it; closing it before it runs does too', async () => {
+    const first = await open({ type: 'test' });
+    await untilStarted(first.publicationId);
+    await sfu.client.ask('closePublication', { publicationId: first.publicationId, reason: 'test' });
+    await until('its end', () => told(first.publicationId).ended.length > 0);
+    const second = await open({ type: 'test' });
+    await untilStarted(second.publicationId);
+    process.kill(sfu.node.workers[0]!.pid, 'SIGKILL');
+    await until('its end', () => told(second.publicationId).ended.length > 0);
+    expect(told(second.publicationId).ended).toMatchObject([
+      { reason: 'failed', message: expect.stringMatching(/worker/) },
+    ]);
+    await until('the next Worker', () => sfu.node.workers.length === 1);
+    const third = await open({ type: 'file', url: 'copied.mp4', loop: true });
+    await sfu.client.ask('closeSource', { publicationId: third.publicationId });
+    await until('its end', () => told(third.publicationId).ended.length > 0);
+    expect(told(third.publicationId)).toMatchObject({ started: [], ended: [{ reason: 'requested' }] });
+  });
+
+  test('no FFmpeg outlives a process that is killed without a word', async () => {
+    const script = join(import.meta.dirname, '../testing/ffmpegHolder.ts');
+    const holder = spawn(process.execPath, [script, testFfmpegBin], { stdio: ['ignore', 'pipe', 'inherit'] });
+    const [line] = (await once(createInterface({ input: holder.stdout }), 'line')) as [string];
+    const pid = Number(line);
+    expect(isAlive(pid)).toBe(true);
+    holder.kill('SIGKILL');
+    await until('the end of its FFmpeg', () => !isAlive(pid));
+  });
+});
+
+function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return !/\) Z /.test(readFileSync(`/proc/${pid}/stat`, 'utf8'));
+  } catch {
+    return false;
+  }
+}
+
+describe('RTSP', () => {
+  let camera: RtspCamera;
+  beforeEach(async () => {
+    camera = await RtspCamera.create(testFfmpegBin, join(folder, 'copied.ts'), 'user:pass word');
+  });
+  // Before the check that nothing is left, which counts its FFmpeg.
+  const unplug = (): Promise<void> => camera.close();
+
+  test('is pulled inside TCP and copied; a camera that goes silent ends it as failed, without a socket left', async () => {
+    const { publicationId } = await open({
+      type: 'rtsp',
+      url: `rtsp://user:pass%20word@127.0.0.1:${camera.port}/live`,
+    });
+    const { video } = await untilStarted(publicationId);
+    expect(video).toEqual({ codec: 'h264', how: 'copied' });
+    await tapTimestamps(publicationId, 30);
+    camera.goSilent();
+    await until('its end', () => told(publicationId).ended.length > 0, 20_000);
+    expect(told(publicationId).ended[0]).toMatchObject({ reason: 'failed' });
+    await until('no socket', () => camera.sockets === 0);
+    await unplug();
+  });
+
+  test('says what is wrong: password, path, nobody there; and never the password', async () => {
+    const port = camera.port;
+    const ends = async (url: string): Promise<string> => {
+      const { publicationId } = await open({ type: 'rtsp', url });
+      await until('its end', () => told(publicationId).ended.length > 0, 20_000);
+      return told(publicationId).ended[0]!.message;
+    };
+    expect(await ends(`rtsp://user:secret-word@127.0.0.1:${port}/live`)).toBe('wrong user or password (401)');
+    expect(await ends(`rtsp://user:pass%20word@127.0.0.1:${port}/other`)).toMatch(/nothing under this path \(404\)/);
+    await unplug();
+    expect(await ends(`rtsp://user:secret-word@127.0.0.1:${port}/live`)).toMatch(/connection refused/);
+    expect(JSON.stringify(sfu.client.events)).not.toContain('secret-word');
+  });
+
+  test('does not call addresses inside the network unless that is allowed', async () => {
+    const spec = { type: 'rtsp' as const, url: `rtsp://127.0.0.1:${camera.port}/live` };
+    const params = { streamId: 's1', publicationId: 'inside', spec, streamKey: 'k', allowPrivateAddresses: false };
+    await expect(sfu.client.ask('openSource', params)).rejects.toMatchObject({ code: 'forbidden' });
+    expect(camera.requests).toEqual([]);
+    await unplug();
   });
 });

@@ -40,6 +40,10 @@ const known: Known[] = [
     says: 'it is not a video file, or one that refers to others',
   },
   { pattern: /does not contain any stream|matches no streams|no streams/i, says: 'there is no video or audio in it' },
+  {
+    pattern: /srt:.*input\/output error/i,
+    says: 'no SRT connection: is it on, does the passphrase match, and does exactly one side listen?',
+  },
   { pattern: /invalid data found/i, says: 'it is no video or audio that FFmpeg can read' },
   { pattern: /moov atom not found/i, says: 'the file is not complete (moov atom not found)' },
   { pattern: /end of file/i, says: 'the other side ended the connection' },
