@@ -165,6 +165,7 @@ interface Rig {
   network?: Network;
   maxFps?: number;
   modelMs?: (random: Random) => number;
+  posterEveryMs?: number;
 }
 
 const mimeTypes: Record<VideoCodec, string> = {
@@ -174,7 +175,9 @@ const mimeTypes: Record<VideoCodec, string> = {
   av1: 'video/AV1',
 };
 
-async function createRig({ codec, specs = { a: zeroToOne }, network = perfect, maxFps = 240, modelMs = () => 2 }: Rig) {
+async function createRig(rig: Rig) {
+  const { codec, specs = { a: zeroToOne }, network = perfect, maxFps = 240, modelMs = () => 2, posterEveryMs } = rig;
+  const posters: Uint8Array[] = [];
   const detectors = barcodeDetectors(specs, modelMs);
   const messages: DetectionMessage[] = [];
   const feed = new WebSocketServer({ host: '127.0.0.1', port: 0 });
@@ -201,6 +204,7 @@ async function createRig({ codec, specs = { a: zeroToOne }, network = perfect, m
     metrics,
     log: pino({ level: 'silent' }),
     onDescription: () => {},
+    onPoster: (jpeg) => posters.push(jpeg),
     onChange: () => {},
   });
   cleanups.push(() => analysis.close('test'));
@@ -216,6 +220,7 @@ async function createRig({ codec, specs = { a: zeroToOne }, network = perfect, m
     },
     feedUrl: `ws://127.0.0.1:${(feed.address() as AddressInfo).port}/feed/pub-1`,
     firstRevision: 4,
+    posterEveryMs,
   });
   await connected;
   const timestamps = new Map<number, number>();
@@ -229,6 +234,7 @@ async function createRig({ codec, specs = { a: zeroToOne }, network = perfect, m
     decodePool,
     description,
     authorizations,
+    posters,
     /** Sends frames at `everyMs`, with jittered timestamps that wrap. */
     async play(frames: TestFrame[], firstNumber = 0, everyMs = 20, at?: (i: number) => Promise<unknown> | void) {
       const begin = performance.now();
@@ -318,6 +324,32 @@ describe('Analysis', () => {
     await rig.playEach(frames);
     expect(rig.assertExact()).toHaveLength(40);
     expect(new Set(rig.messages.map((m) => m.w))).toEqual(new Set([640]));
+  });
+
+  it('makes posters where they are asked for, also after its decode thread died, and no frame is lost to them', async () => {
+    const frames = await encodeClip({ ...clip, codec: 'h264' });
+    const rig = await createRig({ codec: 'h264', posterEveryMs: 200 });
+    await rig.playEach(frames);
+    expect(rig.assertExact()).toHaveLength(clip.frames);
+    await expect.poll(() => rig.posters.length).toBeGreaterThanOrEqual(2);
+    for (const jpeg of rig.posters) {
+      expect([...jpeg.subarray(0, 3), ...jpeg.subarray(-2)]).toEqual([0xff, 0xd8, 0xff, 0xff, 0xd9]);
+      expect(jpeg.byteLength).toBeLessThan(60 * 1024);
+    }
+    const before = rig.posters.length;
+    await rig.decodePool.workers[0]!.kill();
+    await expect
+      .poll(
+        async () => {
+          await rig.play(frames.slice(0, 15));
+          return rig.posters.length;
+        },
+        { timeout: 20_000 },
+      )
+      .toBeGreaterThan(before);
+    const none = await createRig({ codec: 'h264' });
+    await none.playEach(frames);
+    expect(none.posters).toEqual([]);
   });
 
   it('changes the model without a wrong revision, and gives every slot back', async () => {

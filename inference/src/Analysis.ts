@@ -31,6 +31,8 @@ export interface AnalysisOptions {
   metrics: Metrics;
   log: Logger;
   onDescription(description: ModelDescription): void;
+  /** Only where it was started with `posterEveryMs`. */
+  onPoster?(jpeg: Uint8Array): void;
   /** The state or its reason changed; rates follow once a second anyway. */
   onChange(): void;
 }
@@ -40,6 +42,7 @@ export interface StartOptions {
   tap: { remote: SocketAddress; rtpParameters: unknown; type: string };
   feedUrl: string;
   firstRevision: number;
+  posterEveryMs?: number | undefined;
 }
 
 /** The analysis of one Publication, from its Tap's packets to its detection messages. */
@@ -132,10 +135,12 @@ export class Analysis {
         onTargeted: (targetId) => this.#letGoBefore(targetId),
         onRestarted: () => this.#onDecoderRestarted(),
         onFailed: (reason) => this.#fail(reason),
+        onPoster: (jpeg) => this.#options.onPoster?.(jpeg),
       },
       () => this.#letGoBefore(Infinity),
     );
     this.#stream = stream;
+    if (options.posterEveryMs !== undefined) stream.makePosters(options.posterEveryMs);
     this.#install(lease);
     await stream.opened;
     if (this.#closed) throw new Refusal('gone', 'the analysis ended before its decoder was ready');

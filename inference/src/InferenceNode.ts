@@ -197,6 +197,7 @@ export class InferenceNode {
       log: this.#log,
       onDescription: (description) => this.#emitDescription(analysis, description),
       onChange: () => this.#emitView(analysis),
+      onPoster: (jpeg) => this.#emitPoster(publicationId, jpeg),
     });
     if (this.#closed) {
       analysis.close('the node is stopping');
@@ -277,6 +278,12 @@ export class InferenceNode {
   #emitDescription(analysis: Analysis, description: ModelDescription): void {
     if (!analysis.closed)
       this.#control.emit('modelDescription', { publicationId: analysis.publicationId, description });
+  }
+
+  #emitPoster(publicationId: string, jpeg: Uint8Array): void {
+    const { buffer, byteOffset, byteLength } = jpeg;
+    const jpegBase64 = Buffer.from(buffer, byteOffset, byteLength).toString('base64');
+    this.#control.emit('poster', { publicationId, jpegBase64 });
   }
 
   /** The receivers count for themselves, per packet; the metrics take what was added since. */

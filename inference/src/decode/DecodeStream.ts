@@ -16,6 +16,8 @@ export interface DecodeStreamEvents {
   /** The thread died; it no longer writes to any slot, and none is waiting. The target must be set again. */
   onRestarted(): void;
   onFailed(reason: string): void;
+  /** Where `makePosters` was called. */
+  onPoster?(jpeg: Uint8Array): void;
 }
 
 /** One Publication's decoder, seen from the main thread. */
@@ -28,6 +30,7 @@ export class DecodeStream {
   readonly #unwrapper = new RtpTimeUnwrapper();
   #undecoded = 0;
   #needsKey = true;
+  #posterEveryMs: number | undefined;
   #closed = false;
   readonly #opened = Promise.withResolvers<void>();
   /** Frames not given to the decoder since it could not keep up. */
@@ -71,6 +74,12 @@ export class DecodeStream {
     if (!this.#closed) this.#post({ type: 'slot', id: this.id, targetId, slot });
   }
 
+  /** From now on a small JPEG of an analysed picture about every so often. */
+  makePosters(everyMs: number): void {
+    this.#posterEveryMs = everyMs;
+    if (!this.#closed) this.#post({ type: 'posters', id: this.id, everyMs });
+  }
+
   /** Transfers the Frame's bytes to the thread. */
   decode(frame: EncodedFrame): void {
     if (this.#closed) return;
@@ -102,6 +111,8 @@ export class DecodeStream {
       this.#opened.resolve();
     } else if (message.type === 'targeted') {
       this.#events.onTargeted(message.targetId);
+    } else if (message.type === 'poster') {
+      this.#events.onPoster?.(message.jpeg);
     } else if (message.type === 'failed') {
       this.#opened.reject(new Refusal('unsupported', message.reason));
       this.#events.onFailed(message.reason);
@@ -115,6 +126,7 @@ export class DecodeStream {
 
   threadRestarted(): void {
     this.#post({ type: 'open', id: this.id, codec: this.codec });
+    if (this.#posterEveryMs !== undefined) this.makePosters(this.#posterEveryMs);
     this.#events.onRestarted();
     this.#events.onKeyFrameNeeded('the decode thread was restarted');
   }

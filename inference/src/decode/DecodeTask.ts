@@ -4,6 +4,7 @@ import { FrameSampler } from '../sample/FrameSampler.ts';
 import { WaitingSlot } from '../sample/WaitingSlot.ts';
 import type { DecodeTarget, FromDecodeThread, ToDecodeThread, WaitingPicture } from './decodeMessages.ts';
 import { PictureScaler } from './PictureScaler.ts';
+import { PosterEncoder } from './PosterEncoder.ts';
 import { VideoDecoder, type Picture } from './VideoDecoder.ts';
 
 type FrameMessage = Extract<ToDecodeThread, { type: 'frame' }>;
@@ -17,6 +18,8 @@ interface Target {
 
 /** A picture that the decoder keeps longer than this many Frames has lost its arrival time. */
 const arrivalsKept = 32;
+/** A picture that is decoded this long after it came shows a thread with more to do than it can. */
+const busyAfterMs = 100;
 
 /** Decoding of one Stream inside a decode thread: every Frame is decoded, sampled ones are scaled into a slot. */
 export class DecodeTask {
@@ -26,6 +29,7 @@ export class DecodeTask {
   readonly #arrivals = new Map<number, number>();
   #target: Target | undefined;
   #sampler: FrameSampler | undefined;
+  #posters: PosterEncoder | undefined;
   #needsKey = true;
   /** Of the Frame being decoded. */
   #pictures = 0;
@@ -57,6 +61,11 @@ export class DecodeTask {
     this.#target.waiting.give(slot);
   }
 
+  makePosters(everyMs: number): void {
+    this.#posters?.close();
+    this.#posters = new PosterEncoder(everyMs);
+  }
+
   decode(message: FrameMessage): void {
     this.#pictures = 0;
     this.#passedOver = 0;
@@ -78,6 +87,19 @@ export class DecodeTask {
       decodedAtMs: unixMs(),
       waiting: this.#waiting,
     });
+    this.#sendPoster();
+  }
+
+  /** After the report, so that analysis goes on meanwhile. */
+  #sendPoster(): void {
+    try {
+      const jpeg = this.#posters?.encode();
+      if (jpeg) this.#send({ type: 'poster', id: this.#id, jpeg });
+    } catch {
+      // A Stream without a picture on the page is no reason to touch its decoder.
+      this.#posters?.close();
+      this.#posters = undefined;
+    }
   }
 
   #decodeUnits(message: FrameMessage): boolean {
@@ -106,6 +128,7 @@ export class DecodeTask {
     if (claim === undefined || claim.replaced) this.#passedOver++;
     if (claim === undefined) return;
     target.scaler.scaleInto(claim.slot, picture);
+    if (decodedAtMs - receivedAtMs < busyAfterMs) this.#posters?.keep(picture, decodedAtMs);
     this.#waiting = {
       targetId: target.targetId,
       slot: claim.slot,
@@ -120,6 +143,7 @@ export class DecodeTask {
 
   close(): void {
     this.#target?.scaler.close();
+    this.#posters?.close();
     this.#decoder.close();
   }
 }

@@ -21,7 +21,7 @@ export interface Picture {
 
 /**
  * Compressed Frames in, pictures out, on the calling thread: FFmpeg's synchronous calls block it, so it lives in a
- * decode thread. Together with PictureScaler this is the only place that knows node-av (FFmpeg 8 in Node).
+ * decode thread. Together with PictureScaler and PosterEncoder this is the only place that knows node-av (FFmpeg 8 in Node).
  */
 export class VideoDecoder {
   readonly #context: CodecContext;

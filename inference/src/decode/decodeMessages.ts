@@ -16,6 +16,7 @@ export type ToDecodeThread =
   | { type: 'open'; id: number; codec: VideoCodec }
   | { type: 'target'; id: number; target: DecodeTarget }
   | { type: 'slot'; id: number; targetId: number; slot: number }
+  | { type: 'posters'; id: number; everyMs: number }
   | {
       type: 'frame';
       id: number;
@@ -60,5 +61,6 @@ export type FromDecodeThread =
   | { type: 'opened'; id: number }
   /** Nothing writes to slots of an older target any more. */
   | { type: 'targeted'; id: number; targetId: number }
+  | { type: 'poster'; id: number; jpeg: Uint8Array<ArrayBuffer> }
   | { type: 'closed'; id: number }
   | { type: 'failed'; id: number; reason: string };

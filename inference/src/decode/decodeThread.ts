@@ -35,6 +35,8 @@ function handle(message: ToDecodeThread): void {
       return send({ type: 'targeted', id, targetId: message.target.targetId });
     case 'slot':
       return task?.giveSlot(message.targetId, message.slot);
+    case 'posters':
+      return task?.makePosters(message.everyMs);
     case 'frame':
       return task?.decode(message);
     case 'close':

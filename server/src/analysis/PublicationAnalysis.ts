@@ -6,6 +6,8 @@ import { type AnalysisView, type ModelDescription, Refusal, refusalOf } from '..
 const startTimeoutMs = 90_000;
 const retryFirstMs = 500;
 const retryMaxMs = 10_000;
+/** A page of Streams needs no more. */
+const posterEveryMs = 5_000;
 
 export interface PublicationAnalysisOptions {
   publicationId: string;
@@ -19,6 +21,8 @@ export interface PublicationAnalysisOptions {
   pickNode(): InferenceNode | undefined;
   onView(view: AnalysisView): void;
   onDescription(description: ModelDescription): void;
+  /** Asks for a small JPEG now and then; for Publications of which no browser uploads a picture. */
+  onPoster?(jpeg: Uint8Array<ArrayBuffer>): void;
   onAttempt(outcome: 'running' | 'failed' | 'noNode'): void;
 }
 
@@ -156,6 +160,7 @@ export class PublicationAnalysis {
         tap: { remote, rtpParameters, type },
         feedUrl,
         firstRevision: this.#nextRevision,
+        ...(this.#options.onPoster ? { posterEveryMs } : {}),
       },
       startTimeoutMs,
     );
@@ -215,6 +220,11 @@ export class PublicationAnalysis {
 
   receiveDescription(node: InferenceNode, description: ModelDescription): void {
     if (this.#node === node) this.#describe(description);
+  }
+
+  receivePoster(node: InferenceNode, jpegBase64: string): void {
+    if (this.#node === node && this.#running)
+      this.#options.onPoster?.(new Uint8Array(Buffer.from(jpegBase64, 'base64')));
   }
 
   /** Refuses with the node's own words when it can't; the running model then stays. Null = the node's default. */

@@ -35,6 +35,8 @@ export const inferenceControlContract = {
         feedUrl: z.string().max(500),
         /** Model revision to begin with, so that revisions keep counting up when analysis moves between nodes. */
         firstRevision: z.number().int().positive(),
+        /** Small JPEGs of analysed Frames are wanted, about this far apart (event `poster`); nothing = none. */
+        posterEveryMs: z.number().int().min(1_000).max(60_000).optional(),
       }),
       result: z.object({ description: modelDescriptionSchema }),
     },
@@ -50,6 +52,8 @@ export const inferenceControlContract = {
     analysis: z.object({ publicationId: idSchema, analysis: analysisViewSchema }),
     /** The description changed without a request (an execution provider fell back). */
     modelDescription: z.object({ publicationId: idSchema, description: modelDescriptionSchema }),
+    /** At most 60 KiB of JPEG. */
+    poster: z.object({ publicationId: idSchema, jpegBase64: z.base64().max(82_000) }),
   },
 } as const;
 export type InferenceControlContract = typeof inferenceControlContract;

@@ -40,6 +40,8 @@ export interface LiveStreamOptions {
   /** Neither a peer nor a Publication is left. */
   onEmpty(): void;
   onPublicationEnded(): void;
+  /** A picture of the present Publication, of which no browser uploads one. */
+  onPoster(jpeg: Uint8Array<ArrayBuffer>): void;
 }
 
 /** A Stream while somebody publishes or watches it. */
@@ -316,6 +318,9 @@ export class LiveStream {
       sfu: publication.sfu,
       modelId: this.modelId,
       firstRevision: this.#nextRevision,
+      ...(publication.publishedBy === 'browser'
+        ? {}
+        : { onPoster: (jpeg) => current() && this.#options.onPoster(jpeg) }),
       onView: (analysis) => current() && this.#emit('analysis', { publicationId, analysis }),
       onDescription: (description) => {
         if (!current()) return;

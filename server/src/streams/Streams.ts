@@ -92,9 +92,20 @@ export class Streams {
       },
       onEmpty: () => this.#remove(live),
       onPublicationEnded: () => this.posters.delete(row.id),
+      onPoster: (jpeg) => this.#setPoster(row.id, jpeg),
     });
     this.#live.set(row.id, live);
     return live;
+  }
+
+  /** From an inference node, which nobody can tell that its picture is none. */
+  #setPoster(streamId: string, jpeg: Uint8Array<ArrayBuffer>): void {
+    try {
+      this.posters.set(streamId, jpeg);
+    } catch (error) {
+      if (!(error instanceof Refusal)) throw error;
+      this.#options.logger.warn({ streamId, reason: error.message }, 'poster refused');
+    }
   }
 
   #remove(live: LiveStream): void {
