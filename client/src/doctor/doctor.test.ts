@@ -82,6 +82,7 @@ describe('findings', () => {
     turnFinding(1, false, true),
     uplinkFinding(900_000),
     uplinkFinding(100_000),
+    uplinkFinding(100_000, 'cpu'),
     lossFinding(0.2, 30),
     lossFinding(0, 400),
     undoneFinding('udp', 'UDP', 'no session'),
@@ -107,6 +108,12 @@ describe('findings', () => {
     expect(turnFinding(0, false, false).level).toBe('warning');
     expect(turnFinding(1, true, false).level).toBe('ok');
     expect(turnFinding(1, false, false).level).toBe('problem');
+  });
+
+  it('does not blame the network for a busy computer', () => {
+    expect(uplinkFinding(300_000, 'bandwidth').level).toBe('problem');
+    expect(uplinkFinding(300_000, 'cpu').detail).toContain('too busy');
+    expect(uplinkFinding(5_000_000, 'cpu').level).toBe('ok');
   });
 
   it('names what the browser can encode', () => {
@@ -167,7 +174,7 @@ describe('figures of the test picture', () => {
           currentRoundTripTime: 0.02,
         },
       ],
-      ['o', { type: 'outbound-rtp', bytesSent, packetsSent: 200 }],
+      ['o', { type: 'outbound-rtp', bytesSent, packetsSent: 200, qualityLimitationReason: 'bandwidth' }],
       ['r', { type: 'remote-inbound-rtp', packetsLost, roundTripTime: 0.03 }],
     ]);
 
@@ -178,6 +185,7 @@ describe('figures of the test picture', () => {
       packetsSent: 200,
       lossFraction: 0.05,
       rttMs: 30,
+      limitedBy: 'bandwidth',
     });
     expect(readSendFigures(new Map())).toEqual({
       availableBps: undefined,
@@ -185,6 +193,7 @@ describe('figures of the test picture', () => {
       packetsSent: 0,
       lossFraction: undefined,
       rttMs: undefined,
+      limitedBy: undefined,
     });
     expect(readSendFigures(report(1, -3)).lossFraction).toBe(0); // RFC 3550: duplicates count against losses
   });

@@ -120,7 +120,7 @@ async function measure(
   const [before, beganAtMs] = [await session.figures(), performance.now()];
   await pause(2_000, signal);
   const after = await session.figures();
-  done(uplinkFinding(uplinkBps(before, after, performance.now() - beganAtMs)));
+  done(uplinkFinding(uplinkBps(before, after, performance.now() - beganAtMs), after.limitedBy));
   if (after.lossFraction !== undefined) done(lossFinding(after.lossFraction, after.rttMs));
 }
 

@@ -161,12 +161,21 @@ export function turnFinding(servers: number, relayed: boolean, direct: boolean):
   };
 }
 
-/** bit/s that the browser may send, by its own estimate. */
-export function uplinkFinding(bps: number): Finding {
+/** `bps`: what the browser may send, by its own estimate. A busy computer (`limitedBy: cpu`) says nothing of the network. */
+export function uplinkFinding(bps: number, limitedBy?: string): Finding {
   const title = 'Uplink';
   const detail = `This connection carries at least ${mbit(bps)}`;
   if (bps >= 4_500_000) return { id: 'uplink', level: 'ok', title, detail: `${detail}: enough for 1080p at 30 fps.` };
   if (bps >= 2_000_000) return { id: 'uplink', level: 'ok', title, detail: `${detail}: enough for 720p at 30 fps.` };
+  if (limitedBy === 'cpu') {
+    return {
+      id: 'uplink',
+      level: 'warning',
+      title,
+      detail: `${detail}. More could not be measured: this computer is too busy to encode the test picture.`,
+      advice: 'Close other programs and check again; a busy computer makes a live picture stutter as well.',
+    };
+  }
   if (bps >= 700_000) {
     return {
       id: 'uplink',

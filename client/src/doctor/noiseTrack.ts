@@ -1,5 +1,5 @@
 /** A picture that no codec can make small, so that a test of the uplink has something to send. */
-export function noiseTrack({ width = 1280, height = 720, fps = 30 } = {}): { track: MediaStreamTrack; close(): void } {
+export function noiseTrack({ width = 640, height = 360, fps = 30 } = {}): { track: MediaStreamTrack; close(): void } {
   const canvas = document.createElement('canvas');
   Object.assign(canvas, { width, height });
   const context = canvas.getContext('2d', { alpha: false })!;

@@ -6,6 +6,8 @@ export interface SendFigures {
   /** As the server's receiver reports say, 0..1 of all. */
   lossFraction: number | undefined;
   rttMs: number | undefined;
+  /** Why the encoder makes less than it was asked for: `none`, `cpu`, `bandwidth`, `other`. */
+  limitedBy: string | undefined;
 }
 
 interface Entry {
@@ -18,6 +20,7 @@ interface Entry {
   packetsSent?: number;
   packetsLost?: number;
   roundTripTime?: number;
+  qualityLimitationReason?: string;
 }
 
 /** What an RTCStatsReport of a sender says (webrtc-stats: candidate-pair, outbound-rtp, remote-inbound-rtp). */
@@ -37,6 +40,7 @@ export function readSendFigures(report: Map<string, unknown>): SendFigures {
     packetsSent,
     lossFraction: lost === undefined || packetsSent === 0 ? undefined : Math.min(1, Math.max(0, lost / packetsSent)),
     rttMs: rtt === undefined ? undefined : rtt * 1000,
+    limitedBy: sent[0]?.qualityLimitationReason,
   };
 }
 
