@@ -7,10 +7,11 @@ interface Known {
 
 /** What FFmpeg writes, and what a person can do about it. Earlier ones win. */
 const known: Known[] = [
+  { pattern: /moov atom not found/i, says: 'the file is not complete (moov atom not found)' },
   { pattern: /\b401\b|unauthorized|authorization failed/i, says: 'wrong user or password (401)' },
   { pattern: /\b403\b|forbidden|access denied/i, says: 'the other side refuses access (403)' },
   {
-    pattern: /\b404\b|not found(?!.*protocol)/i,
+    pattern: /\b404\b/,
     says: 'there is nothing under this path (404): check the path of the URL',
   },
   { pattern: /protocol not found/i, says: "this node's FFmpeg lacks the protocol: set FFMPEG_BIN to one that has it" },
@@ -45,7 +46,6 @@ const known: Known[] = [
     says: 'no SRT connection: is it on, does the passphrase match, and does exactly one side listen?',
   },
   { pattern: /invalid data found/i, says: 'it is no video or audio that FFmpeg can read' },
-  { pattern: /moov atom not found/i, says: 'the file is not complete (moov atom not found)' },
   { pattern: /end of file/i, says: 'the other side ended the connection' },
 ];
 
