@@ -45,12 +45,15 @@ it('takes the first codec of a browser that Routers have, with its RTX, and only
   expect(video.producers[0]!.rtpParameters.encodings).toEqual([{ ssrc: 2001, rtx: { ssrc: 2002 } }]);
 });
 
-it('gives mediasoup the profile whose decoders take Baseline, and answers with the one offered', () => {
-  const offer = parseOffer(ffmpegOffer().replace('640028', '42001f'));
-  const video = acceptAll(offer)[1]!;
-  expect(video.codecs[0]!.parameters['profile-level-id']).toBe('42001f');
-  expect(video.producers[0]!.rtpParameters.codecs).toMatchObject([{ parameters: { 'profile-level-id': '42e01f' } }]);
-});
+it.each(['42001f', '4d0028', '640028', '640c1f'])(
+  'has viewers asked for constrained baseline, and answers with %s',
+  (profile) => {
+    const offer = parseOffer(ffmpegOffer().replace('640028', profile));
+    const video = acceptAll(offer)[1]!;
+    expect(video.codecs[0]!.parameters['profile-level-id']).toBe(profile);
+    expect(video.producers[0]!.rtpParameters.codecs).toMatchObject([{ parameters: { 'profile-level-id': '42e01f' } }]);
+  },
+);
 
 it.each([
   ['HEVC', () => obsOffer({ codec: 'H265' }), /HEVC.*Settings → Output → Video Encoder/],

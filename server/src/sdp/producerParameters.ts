@@ -69,7 +69,7 @@ export function producerParameters(section: MediaSection, router: RouterCapabili
 function producersOf(section: MediaSection, codecs: SdpCodec[], headerExtensions: HeaderExtension[]): WantedProducer[] {
   const cname = section.ssrcs.find((one) => one.cname !== undefined)?.cname;
   const shared = {
-    codecs: codecs.map((codec) => ({ ...codec, parameters: { ...codec.parameters, ...profileOf(codec.parameters) } })),
+    codecs: codecs.map((codec) => ({ ...codec, parameters: { ...codec.parameters, ...toldProfile(codec) } })),
     headerExtensions: headerExtensions.map(({ id, uri }) => ({ id, uri, encrypt: false, parameters: {} })),
     rtcp: { ...(cname === undefined ? {} : { cname }), reducedSize: true },
   };
@@ -154,6 +154,13 @@ export function isSameCodec(offered: SdpCodec, known: RouterCodec): boolean {
   if (mimeType === 'video/vp9') return same('profile-id');
   return true;
 }
+
+/**
+ * What viewers' decoders are asked for, whatever the encoder says: Chromium offers no High, though it decodes it, and
+ * mediasoup compares profiles by the letter. OBS does the same in its offer, and so do our Sources.
+ */
+const toldProfile = ({ mimeType }: SdpCodec) =>
+  mimeType.toLowerCase() === 'video/h264' ? { 'profile-level-id': '42e01f' } : {};
 
 /**
  * Of the profiles that Routers have, the one whose decoders take this: Baseline's own tools (FMO, ASO) are in no encoder

@@ -358,68 +358,6 @@ it('has a bounded number of sessions, and says when to come back', async () => {
   }
 });
 
-it('ends with its transport, its Publication, its Stream or the sfu', async () => {
-  const publish = async () => {
-    const { location, status } = await postOffer(server, stream, obsOffer());
-    expect(status).toBe(201);
-    const { peerId } = sfu.callsOf('createTransport').at(-1)!;
-    const { transportId, publicationId } = sfu.callsOf('produce').at(-1)!;
-    return { location, peerId, transportId, publicationId } as Record<string, string>;
-  };
-  const one = await publish();
-  sfu.emit('transportClosed', { transportId: one.transportId!, peerId: one.peerId!, reason: 'neverConnected' });
-  await expectNothingLeft();
-  // OBS ends DTLS first and then says DELETE: that must be 200 all the same.
-  const late = await server.request(one.location!, { method: 'DELETE', token: stream.streamKey });
-  expect(late.status).toBe(200);
-
-  const two = await publish();
-  sfu.emit('publicationClosed', { publicationId: two.publicationId!, streamId: stream.id, reason: 'workerDied' });
-  await expectNothingLeft();
-
-  await publish();
-  sfu.cut();
-  await until(async () => (await sessions()) === 0, 'the session ended with its sfu');
-  await until(() => server.connectedNodes().includes('sfu-1'), 'the sfu is back');
-  await expectNothingLeft();
-
-  await publish();
-  await server.request(`/api/v1/streams/${stream.id}`, { method: 'DELETE' });
-  await until(async () => (await sessions()) === 0 && sfuIsEmpty(), 'the session ended with its Stream');
-});
-
-it.each(['routerRtpCapabilities', 'createTransport', 'connectTransport', 'produce'] as const)(
-  'leaves nothing when the publisher goes away while the sfu answers %s, or when that is refused',
-  async (method) => {
-    const original = sfu.handlers[method] as (params: never) => unknown;
-    let release = () => {};
-    const released = new Promise<void>((resolve) => (release = resolve));
-    Object.assign(sfu.handlers, {
-      [method]: async (params: never) => {
-        await released;
-        return original(params);
-      },
-    });
-    const aborted = abortablePost(`/whip/${stream.id}`, stream.streamKey);
-    await until(() => sfu.callsOf(method).length > 0, `${method} is asked for`);
-    aborted.destroy();
-    await until(async () => (await sessions()) === 0, 'the session ended with its request');
-    release();
-    await expectNothingLeft();
-
-    Object.assign(sfu.handlers, {
-      [method]: () => {
-        throw new Error('a fault of the sfu');
-      },
-    });
-    expect((await postOffer(server, stream, obsOffer())).status).toBeGreaterThanOrEqual(500);
-    await expectNothingLeft();
-
-    Object.assign(sfu.handlers, { [method]: original });
-    expect((await postOffer(server, stream, obsOffer())).status).toBe(201);
-  },
-);
-
 function secondVideo(): string {
   return obsOffer({ audio: false })
     .replace(/^[\s\S]*?(?=m=video)/, '')
@@ -439,17 +377,4 @@ function rawStatus(path: string, headers: Record<string, string>): Promise<numbe
     request.on('error', reject);
     request.end();
   });
-}
-
-function abortablePost(path: string, token: string) {
-  const body = obsOffer();
-  const headers = {
-    'content-type': 'application/sdp',
-    authorization: `Bearer ${token}`,
-    'content-length': Buffer.byteLength(body),
-  };
-  const request = httpRequest(new URL(path, server.url), { method: 'POST', headers });
-  request.on('error', () => undefined);
-  request.end(body);
-  return request;
 }
