@@ -3,20 +3,17 @@ import type { Logger } from 'pino';
 import { newId, newSecret } from '../newId.ts';
 import type { SfuNode } from '../nodes/NodeRegistry.ts';
 import { type EventData, type EventOf, Refusal, type SignalingContract } from '../protocol/index.ts';
-import { IceNegotiation, type PatchAnswer } from '../sdp/IceNegotiation.ts';
+import type { PatchAnswer } from '../sdp/IceNegotiation.ts';
 import type { Offer } from '../sdp/offer.ts';
 import { readRouterCapabilities } from '../sdp/producerParameters.ts';
-import { readSfuTransport, remoteDtlsRole, writeAnswer } from '../sdp/writeAnswer.ts';
-import { TokenBucket } from '../signaling/TokenBucket.ts';
+import { writeAnswer } from '../sdp/writeAnswer.ts';
 import type { LiveStream } from '../streams/LiveStream.ts';
 import type { StreamPeer } from '../streams/StreamPeer.ts';
+import { SessionTransport } from '../webrtcHttp/SessionTransport.ts';
 import { acceptPublishing, answeredSections, checkPublishing } from './acceptPublishing.ts';
 
 /** How often a publisher's transport is looked at for a sign of life. */
 const signOfLifeEveryMs = 150;
-/** PATCHes at once and a second: a client that trickles each candidate by itself sends some twenty. */
-const patchBurst = 50;
-const patchesPerSecond = 2;
 
 export interface WhipSessionOptions {
   live: LiveStream;
@@ -40,12 +37,7 @@ export class WhipSession implements StreamPeer {
   readonly live: LiveStream;
   readonly #options: WhipSessionOptions;
   readonly #logger: Logger;
-  readonly #ice: IceNegotiation;
-  readonly #patches = new TokenBucket({ capacity: patchBurst, perSecond: patchesPerSecond });
-  #sfu: SfuNode | undefined;
-  #transportId: string | undefined;
-  /** Ended on the sfu before its answer was taken in. */
-  readonly #endedEarly = new Set<string>();
+  readonly #transport: SessionTransport;
   #publicationId: string | undefined;
   #answer = '';
   #closed = false;
@@ -54,7 +46,12 @@ export class WhipSession implements StreamPeer {
     this.#options = options;
     this.live = options.live;
     this.#logger = options.logger.child({ streamId: options.live.id, peerId: this.id });
-    this.#ice = new IceNegotiation(options.offer, () => this.#restartIce());
+    this.#transport = new SessionTransport({
+      peerId: this.id,
+      offer: options.offer,
+      // It never connected, its ICE is gone, or its Worker died.
+      onClosed: (reason) => this.close(reason, 'the transport closed'),
+    });
   }
 
   /** Publishes, or refuses and leaves nothing behind. `signal`: whoever asked has gone. */
@@ -84,7 +81,7 @@ export class WhipSession implements StreamPeer {
   }
 
   get etag(): string {
-    return this.#ice.etag;
+    return this.#transport.etag;
   }
 
   async #publish(): Promise<void> {
@@ -92,30 +89,18 @@ export class WhipSession implements StreamPeer {
     live.join(this);
     const sections = checkPublishing(offer);
     const sfu = live.sfu();
-    this.#sfu = sfu;
-    const { rtpCapabilities } = await sfu.request('routerRtpCapabilities', {});
+    const { rtpCapabilities } = await this.#transport.ask(() => sfu.request('routerRtpCapabilities', {}));
     const accepted = acceptPublishing(sections, readRouterCapabilities(rtpCapabilities));
-    this.#stillHere();
-    await live.claimPublisher(this, { takeover }).catch(sayHowToTakeOver);
-    this.#stillHere();
+    await this.#transport.ask(() => live.claimPublisher(this, { takeover }).catch(sayHowToTakeOver));
     // The one before us may have been on another node, and so was the choice of ours.
     if (live.sfu() !== sfu) throw new Refusal('unavailable', 'the sfu node changed meanwhile: try again');
-    const made = await sfu.request('createTransport', { streamId: live.id, peerId: this.id, direction: 'send' });
-    this.#stillHere();
-    const transport = readSfuTransport(made.transport);
-    if (this.#endedEarly.has(transport.id)) throw new Refusal('unavailable', 'the transport ended while it was made');
-    this.#transportId = transport.id;
-    const { fingerprints } = offer.transport;
-    const dtlsParameters = { role: remoteDtlsRole(offer), fingerprints };
-    await sfu.request('connectTransport', { transportId: transport.id, dtlsParameters });
-    this.#stillHere();
+    const transport = await this.#transport.open(sfu, { streamId: live.id, direction: 'send' });
     // In the order of the offer, and the largest layer first.
     for (const { section, producers } of accepted) {
       for (const { rtpParameters, layer } of producers) {
         if (section.kind === 'application') continue;
         const args = [this, sfu, transport.id, section.kind, rtpParameters, layer] as const;
-        this.#publicationId = (await live.produce(...args)).publicationId;
-        this.#stillHere();
+        this.#publicationId = (await this.#transport.ask(() => live.produce(...args))).publicationId;
       }
     }
     this.#answer = writeAnswer(offer, transport, answeredSections(accepted));
@@ -123,24 +108,8 @@ export class WhipSession implements StreamPeer {
     this.#logger.info({ codecs }, 'WHIP session began');
   }
 
-  /** After every wait: whoever left meanwhile must leave nothing on the sfu. */
-  #stillHere(): void {
-    if (!this.#closed) return;
-    this.#closeOnSfu();
-    throw new Refusal('gone', 'the session ended while it was made: publish again');
-  }
-
   patch(ifMatch: string | undefined, body: string): Promise<PatchAnswer> {
-    if (!this.#patches.take()) throw new Refusal('rateLimited', 'too many PATCHes: send candidates together');
-    return this.#ice.patch(ifMatch, body);
-  }
-
-  async #restartIce() {
-    const sfu = this.#sfu;
-    if (this.#closed || !sfu || this.#transportId === undefined) throw new Refusal('notFound', 'the session has ended');
-    const { iceParameters } = await sfu.request('restartIce', { transportId: this.#transportId });
-    this.#logger.info('WHIP session restarts ICE');
-    return iceParameters;
+    return this.#transport.patch(ifMatch, body);
   }
 
   /** Nothing that happens to a Stream is told to a publisher by HTTP; the end of its Publication ends it too. */
@@ -167,7 +136,7 @@ export class WhipSession implements StreamPeer {
 
   /** Of a transport that is gone, or that no sfu tells of: nothing. */
   async #bytesReceived(): Promise<number | undefined> {
-    const [sfu, transportId] = [this.#sfu, this.#transportId];
+    const { sfu, id: transportId } = this.#transport;
     if (!sfu || transportId === undefined) return 0;
     try {
       return (await sfu.request('transportState', { transportId })).bytesReceived;
@@ -176,14 +145,12 @@ export class WhipSession implements StreamPeer {
     }
   }
 
-  /** It never connected, its ICE is gone, or its Worker died. */
   transportClosed(transportId: string, reason: string): void {
-    if (this.#transportId === undefined) this.#endedEarly.add(transportId);
-    if (transportId === this.#transportId) this.close(reason, 'the transport closed');
+    this.#transport.ended(transportId, reason);
   }
 
   sfuLost(sfu: SfuNode, reason: string): void {
-    if (sfu === this.#sfu) this.close('sfuLost', reason);
+    if (sfu === this.#transport.sfu) this.close('sfuLost', reason);
   }
 
   /** Ends its Publication with it. */
@@ -192,20 +159,16 @@ export class WhipSession implements StreamPeer {
     this.#closed = true;
     this.live.leave(this);
     this.live.closeIfEmpty();
-    this.#closeOnSfu();
+    this.#transport.close();
     if (this.#answer !== '') this.#logger.info({ cause: code }, `WHIP session ended: ${message}`);
     this.#options.onClosed(this);
-  }
-
-  #closeOnSfu(): void {
-    void this.#sfu?.requestIfOpen('closePeer', { peerId: this.id });
   }
 
   dump(): Record<string, unknown> {
     return {
       id: this.id,
       streamId: this.live.id,
-      transportId: this.#transportId ?? null,
+      transportId: this.#transport.id ?? null,
       publicationId: this.#publicationId ?? null,
     };
   }
