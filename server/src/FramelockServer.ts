@@ -9,6 +9,8 @@ import { adminTokenOf } from './access/adminToken.ts';
 import { createIceServersFor, type IceServersFor } from './access/iceServers.ts';
 import { AnalysisScheduler } from './analysis/AnalysisScheduler.ts';
 import { type Config, ConfigurationError } from './config.ts';
+import { Doctor } from './doctor/Doctor.ts';
+import { DoctorSessions } from './doctor/DoctorSessions.ts';
 import { createApp } from './http/createApp.ts';
 import { endSlowBodies } from './http/endSlowBodies.ts';
 import { Metrics } from './Metrics.ts';
@@ -39,6 +41,7 @@ export class FramelockServer {
   readonly #streams: Streams;
   readonly #files: SourceFiles;
   readonly #sources: Sources;
+  readonly #doctorSessions: DoctorSessions;
   readonly #signaling: SignalingServer;
   readonly #whip: WhipEndpoint;
   readonly #whep: WhepEndpoint;
@@ -67,6 +70,7 @@ export class FramelockServer {
         transportClosed: (event) => {
           this.#signaling.peerEvents.transportClosed?.(event);
           this.#whip.peerEvents.transportClosed?.(event);
+          this.#doctorSessions.transportClosed(event);
           this.#whep.peerEvents.transportClosed?.(event);
         },
         consumerClosed: (event) => this.#signaling.peerEvents.consumerClosed?.(event),
@@ -74,6 +78,7 @@ export class FramelockServer {
       },
     });
     this.#files = files;
+    this.#doctorSessions = new DoctorSessions({ sfuNodes: () => this.#registry.sfus, logger });
     this.#sources = new Sources({
       streams: this.#streams,
       store: database.streams,
@@ -149,6 +154,16 @@ export class FramelockServer {
       streams: this.#streams,
       sources: this.#sources,
       files: this.#files,
+      doctorSessions: this.#doctorSessions,
+      doctor: new Doctor({
+        host: this.#config.host,
+        openAccess: this.#access.open,
+        dataDir: this.#config.dataDir,
+        registry: this.#registry,
+        streams: this.#streams,
+        sources: this.#sources,
+        iceServersFor: this.#iceServersFor,
+      }),
       registry: this.#registry,
       metrics: this.#metrics,
       iceServersFor: this.#iceServersFor,
@@ -249,6 +264,7 @@ export class FramelockServer {
       const streamsClosed = this.#streams.close('serverStopped');
       this.#signaling.close(reason);
       this.#whip.close(reason);
+      this.#doctorSessions.close();
       this.#whep.close(reason);
       await Promise.all([streamsClosed, this.#sources.close()]);
       this.#registry.close(reason);

@@ -196,6 +196,9 @@ describe('documents', () => {
     const document = body as unknown as { openapi: string; paths: Record<string, object> };
     expect(document.openapi).toBe('3.1.0');
     expect(Object.keys(document.paths).sort()).toEqual([
+      '/api/v1/doctor',
+      '/api/v1/doctor/session',
+      '/api/v1/doctor/session/{sessionId}',
       '/api/v1/files',
       '/api/v1/files/{name}',
       '/api/v1/models',

@@ -1,5 +1,7 @@
 import type { Access } from '../access/Access.ts';
 import type { IceServersFor } from '../access/iceServers.ts';
+import type { Doctor } from '../doctor/Doctor.ts';
+import type { DoctorSessions } from '../doctor/DoctorSessions.ts';
 import type { Metrics } from '../Metrics.ts';
 import type { NodeRegistry } from '../nodes/NodeRegistry.ts';
 import type { Readiness } from '../protocol/index.ts';
@@ -14,12 +16,16 @@ export interface HttpContext {
   access: Access;
   streams: Streams;
   sources: Sources;
+  doctor: Doctor;
+  doctorSessions: DoctorSessions;
   files: SourceFiles;
   registry: NodeRegistry;
   metrics: Metrics;
+  /** For `join`, and for the `Link` headers of WHIP and WHEP. */
   iceServersFor: IceServersFor;
   whip: WhipEndpoint;
   whep: WhepEndpoint;
+  /** Of one address, by WHIP and by WHEP each. */
   whipPostsPerMinute: number;
   clientDist: string;
   readiness(): Promise<Readiness>;

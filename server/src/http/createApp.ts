@@ -3,6 +3,7 @@ import { HTTPException } from 'hono/http-exception';
 import { Refusal, type RefusalCode, refusalOf, refusalStatus } from '../protocol/index.ts';
 import type { HttpContext } from './context.ts';
 import { docsPage } from './docsPage.ts';
+import { addDoctorRoutes, addDoctorSessionRoutes } from './doctorRoutes.ts';
 import { addFileRoutes } from './fileRoutes.ts';
 import { addHealthRoutes } from './healthRoutes.ts';
 import { originCheck, securityHeaders } from './middleware.ts';
@@ -47,6 +48,8 @@ export function createApp(http: HttpContext): OpenAPIHono {
   addStreamRoutes(app, http);
   addSourceRoutes(app, http);
   addFileRoutes(app, http);
+  addDoctorRoutes(app, http);
+  addDoctorSessionRoutes(app, http);
   addModelRoutes(app, http);
   addHealthRoutes(app, http);
   addWhipRoutes(app, http);

@@ -15,6 +15,7 @@ import {
   type ModelDescription,
   type Opaque,
   type PublicationView,
+  type PublisherReport,
   type ProducerView,
   Refusal,
   type SignalingContract,
@@ -89,6 +90,11 @@ export class LiveStream {
 
   get analysisView(): AnalysisView {
     return this.#analysis?.view ?? { state: 'off' };
+  }
+
+  /** What its publisher measured last; only browsers do. */
+  get publisherReport(): PublisherReport | undefined {
+    return this.#publication?.publisherReport;
   }
 
   get modelDescription(): ModelDescription | null {
@@ -260,6 +266,7 @@ export class LiveStream {
   }
 
   tellPublisherReport(report: EventData<SignalingContract, 'publisherReport'>): void {
+    if (this.#publication) this.#publication.publisherReport = report;
     for (const peer of this.#peers.values()) if (peer.role === 'watch') peer.emit('publisherReport', report);
   }
 

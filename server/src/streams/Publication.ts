@@ -7,6 +7,7 @@ import type {
   ProducerView,
   PublicationView,
   PublishedBy,
+  PublisherReport,
 } from '../protocol/index.ts';
 
 const maxLayers = 4;
@@ -23,6 +24,8 @@ export class Publication {
   /** Of a simulcast: the layer that the sfu says to analyse. */
   #analysedProducerId: string | undefined;
   announced = false;
+  /** As its publisher measured it last. */
+  publisherReport: PublisherReport | undefined;
   /** As the sfu received it last. */
   ingest: IngestStats | undefined;
 
