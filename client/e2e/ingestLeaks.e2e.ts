@@ -1,6 +1,7 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { isDeepStrictEqual } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { takeCensus, type Census } from './harness/census.ts';
 import { EncodedClip } from './harness/EncodedClip.ts';
@@ -69,7 +70,7 @@ describe('what dies leaves nothing behind', { timeout: 300_000 }, () => {
 
   async function nothingIsLeft(): Promise<void> {
     let now: Census | undefined;
-    const same = async () => JSON.stringify((now = await takeCensus(product, nodeSecret))) === JSON.stringify(idle);
+    const same = async () => isDeepStrictEqual((now = await takeCensus(product, nodeSecret)), idle);
     await eventually('all is as before', same, { withinMs: timeoutsMs, everyMs: 500 }).catch(() => undefined);
     expect(now).toEqual(idle);
   }
