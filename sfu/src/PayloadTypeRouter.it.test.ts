@@ -58,15 +58,21 @@ async function plainProducer(kind: types.MediaKind, rtpParameters: types.RtpPara
 }
 
 /** A player's Consumer: what its offer says it can take, and packets to `viewer`. */
-async function play(payloadTypes: PayloadTypeRouter, producer: types.Producer, codecs: unknown[]) {
+async function play(
+  payloadTypes: PayloadTypeRouter,
+  producer: types.Producer,
+  codecs: unknown[],
+  options: { later?: boolean } = {},
+) {
   const transport = await payloadTypes.router.createPlainTransport({ listenInfo, rtcpMux: true });
-  await transport.connect({ ip: '127.0.0.1', port: viewer.address.port });
+  const connect = () => transport.connect({ ip: '127.0.0.1', port: viewer.address.port });
+  if (!options.later) await connect();
   const image = await payloadTypes.producer(producer);
   const feedback = [{ type: 'nack' }, { type: 'nack', parameter: 'pli' }];
   const offered = (codecs as types.RtpCodecCapability[]).map((one) => ({ ...one, rtcpFeedback: feedback }));
   const rtpCapabilities = { codecs: offered, headerExtensions: [] };
   const consumer = await transport.consume({ producerId: image.id, rtpCapabilities, paused: true });
-  return { image, consumer, to: { port: transport.tuple.localPort } };
+  return { image, consumer, connect, to: { port: transport.tuple.localPort } };
 }
 
 async function payloadTypesOf(codecs: unknown[]): Promise<PayloadTypeRouter> {
@@ -104,6 +110,46 @@ describe('PayloadTypeRouter', () => {
     expect([...new Set(viewer.packets.map(({ payloadType }) => payloadType))]).toEqual([35]);
     expect([...new Set(viewer.packets.map(({ ssrc }) => ssrc))]).toEqual([consumer.rtpParameters.encodings![0]!.ssrc]);
     payloadTypes.close();
+  });
+
+  test('one who joins a Stream that runs gets the key frame that it needs, whenever it connects', async () => {
+    const { producer, to } = await plainProducer('video', vp8());
+    // As a browser sends: a key frame at the start and then one for each PLI.
+    let plisAnswered = -1;
+    const camera = setInterval(() => {
+      const isKey = sender.feedback.length > plisAnswered;
+      plisAnswered = Math.max(plisAnswered, sender.feedback.length);
+      const packet = { payloadType: 96, timestamp: sequenceNumber * 3003, ssrc: 11_111_111 };
+      sender.sendRtp(to, { ...packet, sequenceNumber: sequenceNumber++, payload: vp8Payload(isKey, 0) });
+    }, 20);
+    try {
+      await until('it runs', async () => ((await producer.getStats())[0]?.packetCount ?? 0) > 20);
+      const codecs = [video('video/VP8', 96)];
+      const payloadTypes = await payloadTypesOf(codecs);
+      const { consumer } = await play(payloadTypes, producer, codecs);
+      await consumer.resume();
+      await until('20 packets', () => viewer.packets.length >= 20);
+      // VP8's frame tag: its first bit is 0 for a key frame.
+      expect(viewer.packets[0]!.payload[1]! & 1).toBe(0);
+
+      const before = viewer.packets.length;
+      const second = await play(payloadTypes, producer, codecs);
+      await second.consumer.resume();
+      const packetsOf = ({ rtpParameters }: types.Consumer): number =>
+        viewer.packets.filter(({ ssrc }) => ssrc === rtpParameters.encodings![0]!.ssrc).length;
+      await until('20 of the second', () => packetsOf(second.consumer) >= 20);
+      expect(viewer.packets.length).toBeGreaterThan(before);
+
+      // ICE and DTLS take their time: all is resumed when the player connects.
+      const third = await play(payloadTypes, producer, codecs, { later: true });
+      await third.consumer.resume();
+      await sleep(500);
+      await third.connect();
+      await until('20 of the third', () => packetsOf(third.consumer) >= 20);
+      payloadTypes.close();
+    } finally {
+      clearInterval(camera);
+    }
   });
 
   test('NACK is answered with the packet itself, PLI goes through to the publisher', async () => {

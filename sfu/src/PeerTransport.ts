@@ -180,7 +180,7 @@ export class PeerTransport extends EventEmitter<PeerTransportEvents> implements 
   }
 
   /** Paused until resumeConsumer(). Layers are told by event, for SVC Producers. */
-  async consume(producer: types.Producer, rtpCapabilities: unknown): Promise<types.Consumer> {
+  async consume(producer: types.Producer, rtpCapabilities: unknown, mid?: string): Promise<types.Consumer> {
     if (this.direction !== 'recv') throw new Refusal('badRequest', 'only a recv transport takes Consumers');
     if (this.#consumers.size >= maxConsumers)
       throw new Refusal('rateLimited', `at most ${maxConsumers} Consumers each`);
@@ -191,6 +191,7 @@ export class PeerTransport extends EventEmitter<PeerTransportEvents> implements 
       return this.#transport.consume({
         producerId: near.id,
         rtpCapabilities: valid,
+        ...(mid === undefined ? {} : { mid }),
         paused: true,
         enableRtx: producer.kind === 'video',
       });
@@ -229,6 +230,11 @@ export class PeerTransport extends EventEmitter<PeerTransportEvents> implements 
     // mediasoup asks for a key frame itself when a paused Consumer resumes.
     if (consumer.paused) await askMediasoup('resumeConsumer', () => consumer.resume());
     else await askMediasoup('resumeConsumer', () => consumer.requestKeyFrame());
+  }
+
+  closeConsumer(consumerId: string): void {
+    this.#consumer(consumerId).close();
+    this.#consumerGone(consumerId, 'requested');
   }
 
   async setPreferredLayers(consumerId: string, layers: types.ConsumerLayers): Promise<void> {

@@ -225,7 +225,7 @@ export class SfuNode extends EventEmitter<SfuNodeEvents> {
     this.#transports.set(transportId, transport);
     transport.on('consumerClosed', (consumerId, reason) => {
       this.#consumers.delete(consumerId);
-      this.emit('consumerClosed', { consumerId, peerId, reason });
+      if (reason !== 'requested') this.emit('consumerClosed', { consumerId, peerId, reason });
     });
     transport.on('consumerLayers', (consumerId, layers) => {
       const { spatialLayer = null, temporalLayer = null } = layers ?? {};
@@ -318,11 +318,11 @@ export class SfuNode extends EventEmitter<SfuNodeEvents> {
   }
 
   async consume(request: ParamsOf<SfuControlContract, 'consume'>): Promise<ResultOf<SfuControlContract, 'consume'>> {
-    const { producerId } = request;
+    const { producerId, rtpCapabilities, mid } = request;
     const transport = this.transport(request.transportId);
-    const publication = this.publicationOf(request.producerId);
+    const publication = this.publicationOf(producerId);
     if (publication.streamId !== transport.streamId) throw new Refusal('notFound', 'no such Producer in this Stream');
-    const consumer = await transport.consume(publication.producer(request.producerId), request.rtpCapabilities);
+    const consumer = await transport.consume(publication.producer(producerId), rtpCapabilities, mid);
     this.#consumers.set(consumer.id, transport);
     const { id, kind, rtpParameters, type, producerPaused } = consumer;
     return { consumer: { id, producerId, kind, rtpParameters, type, producerPaused }, type };

@@ -41,11 +41,13 @@ export const routerCodecs: types.RouterRtpCodecCapability[] = [
 
 /**
  * Header extensions that never pass. video-orientation would have a viewer turn the picture after we computed boxes on
- * the unturned one; playout-delay lets a publisher bound the viewer's jitter buffer, which Lock sets itself.
+ * the unturned one; playout-delay lets a publisher bound the viewer's jitter buffer, which Lock sets itself. toffset helps
+ * nobody here, and mediasoup would write it under the id 9, which is sdes:mid in offers of Chromium (see whepExtensions.ts).
  */
 const refusedExtensions = new Set([
   'urn:3gpp:video-orientation',
   'http://www.webrtc.org/experiments/rtp-hdrext/playout-delay',
+  'urn:ietf:params:rtp-hdrext:toffset',
 ]);
 
 export function withoutRefusedExtensions<T extends { uri: string }>(headerExtensions: T[] | undefined): T[] {

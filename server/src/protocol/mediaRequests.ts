@@ -11,11 +11,19 @@ export const mediaRequests = {
   closeProducer: { params: z.object({ producerId: idSchema }), result: nothing },
   /** Consumers begin paused; `resumeConsumer` when the client is ready, which also asks for a key frame. */
   consume: {
-    params: z.object({ transportId: idSchema, producerId: idSchema, rtpCapabilities: opaqueSchema }),
+    params: z.object({
+      transportId: idSchema,
+      producerId: idSchema,
+      rtpCapabilities: opaqueSchema,
+      /** The media section that the viewer has made for it; mediasoup writes it (8 bytes at most) into every packet. */
+      mid: z.string().min(1).max(8).optional(),
+    }),
     /** mediasoup-client's ConsumerOptions plus `type` (simple, svc, simulcast). */
     result: z.object({ consumer: opaqueSchema, type: z.string() }),
   },
   resumeConsumer: { params: z.object({ consumerId: idSchema }), result: nothing },
+  /** E.g. of a layer that another took the place of; media for it stops. */
+  closeConsumer: { params: z.object({ consumerId: idSchema }), result: nothing },
   setPreferredLayers: {
     params: z.object({
       consumerId: idSchema,

@@ -16,7 +16,7 @@ import type { LiveStream } from '../streams/LiveStream.ts';
 import type { StreamPeer } from '../streams/StreamPeer.ts';
 import { SessionTransport } from '../webrtcHttp/SessionTransport.ts';
 import { acceptPlaying, chosenCodecs, type PlayedMedia, type Playing, playingCapabilities } from './acceptPlaying.ts';
-import { consumerSchema, detectionsSection, playedSection } from './playedSection.ts';
+import { consumerSchema, detectionsSection, idleSection, playedSection } from './playedSection.ts';
 
 /** A player that finds nothing to play asks again after this, and later with a backoff of its own. */
 export const retryAfterS = 5;
@@ -111,7 +111,7 @@ export class WhepSession implements StreamPeer {
     const sfu = live.sfu();
     const codecs = playing.media.length > 0 ? { codecs: chosenCodecs(playing.media) } : {};
     const transport = await this.#transport.open(sfu, { streamId: live.id, direction: 'recv', ...codecs });
-    const sections: AnsweredSection[] = [];
+    const sections: AnsweredSection[] = playing.idle.flatMap(idleSection);
     for (const media of playing.media) sections.push(await this.#consume(sfu, transport.id, media));
     if (playing.detections) {
       const request = { transportId: transport.id, publicationId: publication.id };
@@ -125,7 +125,11 @@ export class WhepSession implements StreamPeer {
 
   /** Flows from the first key frame after the transport has connected. */
   async #consume(sfu: SfuNode, transportId: string, media: PlayedMedia): Promise<AnsweredSection> {
-    const request = { transportId, producerId: media.producer.id, rtpCapabilities: playingCapabilities(media) };
+    const { section, producer } = media;
+    // mediasoup writes a mid into every packet, negotiated or not, and libwebrtc believes it: it has to be the offer's.
+    if (section.mid.length > 8) throw new Refusal('unsupported', 'a=mid has at most 8 characters here');
+    const rtpCapabilities = playingCapabilities(media);
+    const request = { transportId, producerId: producer.id, rtpCapabilities, mid: section.mid };
     const { consumer } = await this.#transport.ask(() => sfu.request('consume', request));
     const made = parseOrRefuse(consumerSchema, consumer, 'the Consumer of the sfu');
     await this.#transport.ask(() => sfu.request('resumeConsumer', { consumerId: made.id }));

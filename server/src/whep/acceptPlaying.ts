@@ -1,6 +1,7 @@
 import { type MediaKind, type Opaque, type ProducerView, type PublicationView, Refusal } from '../protocol/index.ts';
 import type { MediaSection, Offer, SdpCodec } from '../sdp/offer.ts';
 import { isRtx, isSameCodec, type RouterCodec } from '../sdp/producerParameters.ts';
+import { checkNamingExtensions } from './whepExtensions.ts';
 
 /** A section of the offer and what it will play. */
 export interface PlayedMedia {
@@ -12,6 +13,8 @@ export interface PlayedMedia {
 
 export interface Playing {
   media: PlayedMedia[];
+  /** Sections of a kind that is not published. */
+  idle: MediaSection[];
   /** The section that takes the data channel. */
   detections?: MediaSection;
 }
@@ -22,8 +25,9 @@ const usableFeedback = new Set(['nack', 'nack pli', 'ccm fir', 'goog-remb', 'tra
 
 /**
  * What an offer can play of a Publication: at most one audio, one video and one data channel, as the WHEP draft has it
- * (draft-ietf-wish-whep-03, Media Direction Attributes and Single MediaStream). A section whose kind is not published is turned off in the answer; a
- * kind that is published in a codec that the offer lacks is refused, since a black picture would explain nothing.
+ * (draft-ietf-wish-whep-03, Media Direction Attributes and Single MediaStream). A section whose kind is not published
+ * stays idle; a kind that is published in a codec that the offer lacks is refused, since a black picture would explain
+ * nothing.
  */
 export function acceptPlaying(offer: Offer, publication: PublicationView): Playing {
   const sections = offer.sections.filter(({ disabled }) => !disabled);
@@ -47,7 +51,14 @@ export function acceptPlaying(offer: Offer, publication: PublicationView): Playi
     );
     throw new Refusal('unsupported', `the offer has ${offered} only, and this Stream has ${published} just now`);
   }
-  return { media, ...(detections ? { detections } : {}) };
+  checkNamingExtensions(
+    sections,
+    media.map(({ producer }) => producer.kind),
+  );
+  const idle = sections.filter(
+    ({ kind, mid }) => kind !== 'application' && !media.some((one) => one.section.mid === mid),
+  );
+  return { media, idle, ...(detections ? { detections } : {}) };
 }
 
 /** Of simulcast layers the analysed one: the largest that flows, and the one whose timestamps detections carry. */

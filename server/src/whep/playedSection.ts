@@ -47,6 +47,12 @@ export function playedSection(
   };
 }
 
+/** Nothing is sent in this section, as JSEP answers where it has nothing to send (RFC 9429 section 5.3.1). */
+export function idleSection({ mid, codecs }: MediaSection): AnsweredSection[] {
+  const [codec] = codecs;
+  return codec ? [{ mid, direction: 'inactive', codecs: [{ ...codec, rtcpFeedback: [] }], headerExtensions: [] }] : [];
+}
+
 const dataConsumerSchema = z.object({ sctpStreamParameters: z.object({ streamId: z.number().int().min(0) }) });
 
 /**

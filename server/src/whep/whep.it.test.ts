@@ -55,6 +55,13 @@ afterAll(async () => {
 
 let producers: { audio: ProducerView; video: ProducerView };
 
+/** A browser's whose page asks for video first: its sdes:mid has another id then (4, and so no such offer, else). */
+const playerOffer: typeof browserOffer = (...args) =>
+  browserOffer(...args).replaceAll(
+    'extmap:4 urn:ietf:params:rtp-hdrext:sdes:mid',
+    'extmap:9 urn:ietf:params:rtp-hdrext:sdes:mid',
+  );
+
 async function publish(kinds: ('audio' | 'video')[] = ['audio', 'video']): Promise<SignalingClient> {
   const publisher = await server.client();
   await publisher.request('join', { streamId: stream.id, role: 'publish' });
@@ -64,7 +71,7 @@ async function publish(kinds: ('audio' | 'video')[] = ['audio', 'video']): Promi
   return publisher;
 }
 
-async function play(offer = browserOffer('recvonly'), token: string | null = stream.streamKey) {
+async function play(offer = playerOffer('recvonly'), token: string | null = stream.streamKey) {
   const answer = await server.request(`/whep/${stream.id}`, {
     method: 'POST',
     headers: { 'content-type': 'application/sdp' },
@@ -76,8 +83,8 @@ async function play(offer = browserOffer('recvonly'), token: string | null = str
 
 const sessions = () => server.metric('framelock_whep_sessions');
 const viewers = async () => (await server.stream(stream.id)).viewers;
-const sectionOf = (sdp: string, kind: string) =>
-  /^/.test(sdp) && sdp.split(/(?=m=)/).find((one) => one.startsWith(`m=${kind}`))!;
+const sectionOf = (sdp: string, kind: string): string =>
+  sdp.split(/(?=m=)/).find((one) => one.startsWith(`m=${kind}`))!;
 
 /** Every peer that was given a transport was closed again, but the publishers of these tests. */
 async function expectNothingLeft(): Promise<void> {
@@ -120,7 +127,10 @@ describe('a player', () => {
         { mimeType: 'video/VP8', preferredPayloadType: 96 },
       ],
     });
-    expect(sfu.callsOf('consume').map(({ producerId }) => producerId)).toEqual(['audio-1', 'video-1']);
+    expect(sfu.callsOf('consume').map(({ producerId, mid }) => [producerId, mid])).toEqual([
+      ['audio-1', '0'],
+      ['video-1', '1'],
+    ]);
     expect(sfu.callsOf('resumeConsumer')).toHaveLength(2);
     expect([await viewers(), await sessions()]).toEqual([1, 1]);
     expect(headers.get('link')).toBeNull();
@@ -147,13 +157,15 @@ describe('a player', () => {
         codecs: [{ parameters: { 'profile-level-id': '42e01f' } }],
       });
     }
-    // Audio is not published: its section is turned off.
-    expect(sectionOf(text, 'audio')).toMatch(/^m=audio 0 /);
+    // Audio is not published: its section stays, and nothing is sent there.
+    expect(sectionOf(text, 'audio')).toMatch(/^m=audio 9 UDP\/TLS\/RTP\/SAVPF 111\r\n/);
+    expect(sectionOf(text, 'audio')).toContain('a=inactive\r\n');
+    expect(text).toContain('a=group:BUNDLE 0 1\r\n');
   });
 
   it('with a data channel gets detections on the stream that a=dcmap tells, and a link to their labels', async () => {
     await publish();
-    const { text, headers } = await play(browserOffer('recvonly', { dataChannel: true }));
+    const { text, headers } = await play(playerOffer('recvonly', { dataChannel: true }));
     const application = sectionOf(text, 'application');
     expect(application).toMatch(/^m=application 9 UDP\/DTLS\/SCTP webrtc-datachannel\r\n/);
     expect(application).toContain('a=sctp-port:5000\r\n');
@@ -170,7 +182,7 @@ describe('a player', () => {
 
   it('may want the detections alone, on an ordinary transport', async () => {
     await publish();
-    const whole = browserOffer('recvonly', { dataChannel: true });
+    const whole = playerOffer('recvonly', { dataChannel: true });
     const head = whole.split(/(?=m=)/)[0]!.replace('BUNDLE 0 1 2', 'BUNDLE 2');
     const { status, text } = await play(head + sectionOf(whole, 'application'));
     expect([status, text.match(/m=/g)]).toEqual([201, ['m=']]);
@@ -199,7 +211,7 @@ describe('a player', () => {
       publicationId: (await server.stream(stream.id)).publication!.id,
       producerId: 'video-1',
     });
-    await play(browserOffer('recvonly', { dataChannel: true }));
+    await play(playerOffer('recvonly', { dataChannel: true }));
     const { publication } = await server.stream(stream.id);
     expect(publication!.analysedProducerId).toBe('video-1');
     expect(await sessions()).toBe(1);
@@ -260,7 +272,7 @@ describe('the session ends', () => {
       headers: { 'content-type': 'application/sdp', authorization: `Bearer ${stream.streamKey}` },
     });
     request.on('error', () => undefined);
-    request.end(browserOffer('recvonly'));
+    request.end(playerOffer('recvonly'));
     await until(() => sfu.callsOf('createTransport').length === 1, 'the transport is being made');
     expect(await sessions()).toBe(1);
     request.destroy();
@@ -291,23 +303,23 @@ describe('is refused', () => {
   });
 
   it.each<[string, () => string, RegExp]>([
-    ['sends', () => browserOffer('sendonly'), /WHEP plays, so offer a=recvonly/],
+    ['sends', () => playerOffer('sendonly'), /WHEP plays, so offer a=recvonly/],
     [
       'lacks the codec',
-      () => browserOffer('recvonly').replace('a=rtpmap:96 VP8', 'a=rtpmap:96 H263'),
+      () => playerOffer('recvonly').replace('a=rtpmap:96 VP8', 'a=rtpmap:96 H263'),
       /video is VP8.*publish in a codec/,
     ],
     [
       'has two videos',
       () => {
-        const offer = browserOffer('recvonly');
+        const offer = playerOffer('recvonly');
         return offer.replace('BUNDLE 0 1', 'BUNDLE 0 1 5') + sectionOf(offer, 'video').replace('a=mid:1', 'a=mid:5');
       },
       /2 video sections/,
     ],
     [
       'has another SCTP port',
-      () => browserOffer('recvonly', { dataChannel: true }).replace('sctp-port:5000', 'sctp-port:5001'),
+      () => playerOffer('recvonly', { dataChannel: true }).replace('sctp-port:5000', 'sctp-port:5001'),
       /sctp-port:5000/,
     ],
   ])('422 with words when the offer %s', async (_, offer, words) => {
@@ -320,9 +332,23 @@ describe('is refused', () => {
     await expectNothingLeft();
   });
 
+  it('422 when the offer numbers sdes:mid as mediasoup numbers what it writes into video, but not for audio alone', async () => {
+    const publisher = await publish();
+    const { status, body } = await play(browserOffer('recvonly'));
+    expect([status, body]).toMatchObject([
+      422,
+      {
+        error: { message: expect.stringMatching(/abs-send-time: .*video transceiver before the audio one/) as string },
+      },
+    ]);
+    await expectNothingLeft();
+    await publisher.request('closeProducer', { producerId: 'video-1' });
+    expect((await play(browserOffer('recvonly'))).status).toBe(201);
+  });
+
   it('422 when nothing that is published is offered', async () => {
     await publish(['audio']);
-    const whole = browserOffer('recvonly');
+    const whole = playerOffer('recvonly');
     const head = whole.split(/(?=m=)/)[0]!.replace('BUNDLE 0 1', 'BUNDLE 1');
     const { status, body } = await play(head + sectionOf(whole, 'video'));
     expect([status, body]).toMatchObject([
@@ -364,7 +390,7 @@ describe('is refused', () => {
         small.request(`/whep/${id}`, {
           method: 'POST',
           headers: { 'content-type': 'application/sdp' },
-          body: browserOffer('recvonly'),
+          body: playerOffer('recvonly'),
           token: streamKey,
         });
       expect((await post()).status).toBe(201);
