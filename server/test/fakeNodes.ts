@@ -29,6 +29,7 @@ export function createFakeSfu(nodeSecret: string, nodeId = 'sfu-1'): Promise<Fak
     consume: ({ producerId }) => ({ consumer: { id: id('consumer'), producerId }, type: 'simple' }),
     resumeConsumer: () => ({}),
     setPreferredLayers: () => ({}),
+    closeConsumer: () => ({}),
     requestKeyFrame: () => ({}),
     consumeDetections: () => ({ dataConsumer: { id: id('data') } }),
     closePublication: () => ({}),

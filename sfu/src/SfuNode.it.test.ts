@@ -61,6 +61,10 @@ describe('publish and watch', () => {
     await client.ask('resumeConsumer', { consumerId });
     await client.ask('setPreferredLayers', { consumerId, spatialLayer: 1, temporalLayer: 2 });
     await client.ask('requestKeyFrame', { consumerId });
+    const { consumer: second } = await client.ask('consume', { transportId: viewer, producerId, rtpCapabilities });
+    expect(node.counts().consumers).toBe(2);
+    await client.ask('closeConsumer', { consumerId: second.id as string });
+    await expect(client.ask('resumeConsumer', { consumerId: second.id as string })).rejects.toThrow('no Consumer');
     const { dataConsumer } = await client.ask('consumeDetections', { transportId: viewer, publicationId: 'pub1' });
     expect(dataConsumer).toMatchObject({
       label: 'detections',

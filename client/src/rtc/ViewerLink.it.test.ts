@@ -11,10 +11,12 @@ import {
 import { afterEach, expect, it } from 'vitest';
 import { WebSocketServer } from 'ws';
 import { installWrtc } from '../cli/installWrtc.ts';
-import { ViewerLink } from './ViewerLink.ts';
+import { ViewerLink, type ViewerLinkOptions } from './ViewerLink.ts';
 
 type Callee = RpcCallee<SignalingContract>;
-type Answers = { [M in 'join' | 'createTransport' | 'consume']?: (callee: Callee) => object };
+type Answers = {
+  [M in 'join' | 'createTransport' | 'consume' | 'closeConsumer']?: (callee: Callee, params: never) => object;
+};
 
 const vp8 = { mimeType: 'video/VP8', clockRate: 90_000, parameters: {}, rtcpFeedback: [] };
 const iceParameters = { usernameFragment: 'abcd', password: 'abcdefghijklmnopqrstuvwx', iceLite: true };
@@ -52,7 +54,7 @@ function joined(view: PublicationView | null): object {
 }
 
 /** A viewer of a server that answers as told, with the order of its words in the test's hand. */
-async function watching(answers: Answers) {
+async function watching(answers: Answers, onVideo: ViewerLinkOptions['onVideo'] = () => undefined) {
   installWrtc();
   const server = new WebSocketServer({ port: 0, host: '127.0.0.1' });
   closing.push(() => server.close());
@@ -62,15 +64,15 @@ async function watching(answers: Answers) {
   server.on('connection', (socket) => {
     const common: Record<string, object> = {
       ...{ createTransport: { transport }, consume: consumed, ping: { serverTimeMs: 0 } },
-      ...{ connectTransport: {}, resumeConsumer: {}, setPreferredLayers: {} },
+      ...{ connectTransport: {}, resumeConsumer: {}, setPreferredLayers: {}, closeConsumer: {} },
     };
     const handlers = Object.fromEntries(
       Object.keys(signalingContract.requests).map((method) => [
         method,
-        () => {
+        (params: never) => {
           asked.push(method);
           if (method === 'consumeDetections') throw new Refusal('notFound', 'there are none here');
-          return answers[method as keyof Answers]?.(callee) ?? common[method];
+          return answers[method as keyof Answers]?.(callee, params) ?? common[method];
         },
       ]),
     );
@@ -85,7 +87,10 @@ async function watching(answers: Answers) {
     streamId: 's1',
     signalingUrl: `ws://127.0.0.1:${(server.address() as AddressInfo).port}`,
     onPublication: (view) => told.push(view?.id ?? null),
-    onVideo: ({ id }) => told.push(`video ${id}`),
+    onVideo: (...video) => {
+      told.push(`video ${video[0].id}`);
+      return onVideo(...video);
+    },
     onAudio: () => undefined,
     onDetections: () => undefined,
     onAnalysis: ({ state }) => told.push(state),
@@ -166,4 +171,43 @@ it('asks again for a transport that was refused', async () => {
   await until('that was taken', () => told.includes(7));
   callee.emit('publicationChanged', { publication: publication('p1', 'v1') });
   await until('the video is there', () => told.includes('video c1'));
+});
+
+it('gives the layer before back to the sfu once another is shown, and one that is not wanted any more', async () => {
+  const layers = ['large', 'middle', 'small'].map((id, order) => {
+    const layer = { rid: String(order), order, timeline: { state: 'checking' as const } };
+    return { ...publication('p1', id).producers[0]!, layer };
+  });
+  const closed: string[] = [];
+  const shown: ((isShown: boolean) => void)[] = [];
+  const { link, told } = await watching(
+    {
+      join: () => joined({ ...publication('p1'), producers: layers }),
+      consume: (_callee, { producerId }: { producerId: string }) => {
+        const index = layers.findIndex(({ id }) => id === producerId);
+        const own = { ...rtpParameters, mid: String(index), encodings: [{ ssrc: 1000 + index }] };
+        return { consumer: { id: `of-${producerId}`, producerId, kind: 'video', rtpParameters: own }, type: 'simple' };
+      },
+      closeConsumer: (_callee, { consumerId }: { consumerId: string }) => {
+        closed.push(consumerId);
+        return {};
+      },
+    },
+    ({ producerId }) => (producerId === 'large' ? undefined : new Promise<boolean>((resolve) => shown.push(resolve))),
+  );
+  await until('the first layer is there', () => told.includes('video of-large'));
+  link.setSpatialLayer(0);
+  await until('the next one is there', () => told.includes('video of-small'));
+  expect(closed).toEqual([]);
+  shown[0]!(true);
+  await until('the one before is given back', () => closed.length > 0);
+  expect(closed).toEqual(['of-large']);
+  // Chosen, and not wanted any more before it is shown.
+  link.setSpatialLayer(1);
+  await until('the middle one is there', () => told.includes('video of-middle'));
+  link.setSpatialLayer(0);
+  await until('it is given back', () => closed.length > 1);
+  expect(closed).toEqual(['of-large', 'of-middle']);
+  expect(link.dump().consumers).toEqual([{ id: 'of-small', producerId: 'small', kind: 'video' }]);
+  expect(link.closed).toBe(false);
 });

@@ -179,7 +179,8 @@ export class ViewerLink implements Link {
     for (const { id, kind, producerId } of this.#consumers.values()) {
       const overtaken = kind === 'video' && !wanted.has(producerId) && producerId !== this.#shownProducerId;
       const replaced = kind === 'video' && !wanted.has(producerId) && chosenIsShown;
-      if (!present.has(producerId) || overtaken || replaced) this.#dropConsumer(id);
+      if (!present.has(producerId)) this.#dropConsumer(id);
+      else if (overtaken || replaced) this.#giveUp(id);
     }
     for (const id of wanted) void this.#consume(id, publication.id);
     void this.#consumeDetections(publication.id);
@@ -197,7 +198,7 @@ export class ViewerLink implements Link {
     if (!shown) return this.#videoShown(consumer);
     void shown.then((isShown) => {
       if (isShown) this.#videoShown(consumer);
-      else if (consumer.producerId !== this.#shownProducerId) this.#dropConsumer(consumer.id);
+      else if (consumer.producerId !== this.#shownProducerId) this.#giveUp(consumer.id);
     });
   }
 
@@ -206,7 +207,7 @@ export class ViewerLink implements Link {
     this.#shownProducerId = producerId;
     if (simulcastLayers(this.#publication).length === 0) return;
     for (const other of [...this.#consumers.values()]) {
-      if (other.kind === 'video' && other.id !== id) this.#dropConsumer(other.id);
+      if (other.kind === 'video' && other.id !== id) this.#giveUp(other.id);
     }
     // Another may have been chosen meanwhile.
     if (this.#publication) this.#consumeAll(this.#publication);
@@ -230,11 +231,15 @@ export class ViewerLink implements Link {
         producerId,
         rtpCapabilities: this.#device!.recvRtpCapabilities as unknown as Opaque,
       });
-      if (!this.#isWanted(producerId, publicationId)) return void this.#consuming.delete(producerId);
+      if (!this.#isWanted(producerId, publicationId)) {
+        this.#consuming.delete(producerId);
+        return this.#closeThere(options['id'] as string);
+      }
       const consumer = await transport.consume(options as unknown as ConsumerOptions);
       const ended = this.#endedEarly.delete(consumer.id);
       if (ended || !this.#isWanted(producerId, publicationId)) {
         this.#consuming.delete(producerId);
+        if (!ended) this.#closeThere(consumer.id);
         return consumer.close();
       }
       this.#consumers.set(consumer.id, consumer);
@@ -334,6 +339,19 @@ export class ViewerLink implements Link {
     this.#consuming.delete(consumer.producerId);
     if (this.#shownProducerId === consumer.producerId) this.#shownProducerId = undefined;
     consumer.close();
+  }
+
+  /** Of a Producer that goes on: the sfu would send it as well until the viewer leaves. */
+  #giveUp(consumerId: string): void {
+    if (!this.#consumers.has(consumerId)) return;
+    this.#dropConsumer(consumerId);
+    this.#closeThere(consumerId);
+  }
+
+  #closeThere(consumerId: string): void {
+    if (this.#closed) return;
+    // It may have ended there meanwhile.
+    void this.signaling.request('closeConsumer', { consumerId }).catch(() => undefined);
   }
 
   #dropMedia(): void {

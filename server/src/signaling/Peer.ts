@@ -169,6 +169,11 @@ export class Peer implements StreamPeer {
       },
       consume: (params) => this.#consume(params),
       resumeConsumer: (params) => this.#consumer(params.consumerId).request('resumeConsumer', params),
+      closeConsumer: (params) => {
+        const sfu = this.#consumer(params.consumerId);
+        this.#consumers.delete(params.consumerId);
+        return sfu.request('closeConsumer', params);
+      },
       setPreferredLayers: (params) => this.#consumer(params.consumerId).request('setPreferredLayers', params),
       requestKeyFrame: (params) => this.#consumer(params.consumerId).request('requestKeyFrame', params),
       consumeDetections: ({ transportId }) => this.#consumeDetections(transportId),

@@ -160,6 +160,7 @@ describe('order', () => {
       closeProducer: { producerId: 'x' },
       consume: { transportId: 'x', producerId: 'x', rtpCapabilities: {} },
       resumeConsumer: { consumerId: 'x' },
+      closeConsumer: { consumerId: 'x' },
       setPreferredLayers: { consumerId: 'x', spatialLayer: 0 },
       requestKeyFrame: { consumerId: 'x' },
       consumeDetections: { transportId: 'x' },
@@ -212,6 +213,7 @@ describe('what belongs to another', () => {
       thief.request('connectTransport', { transportId: own, dtlsParameters: {} }),
       thief.request('restartIce', { transportId }),
       thief.request('resumeConsumer', { consumerId: consumer }),
+      thief.request('closeConsumer', { consumerId: consumer }),
       thief.request('requestKeyFrame', { consumerId: consumer }),
       thief.request('setPreferredLayers', { consumerId: consumer, spatialLayer: 0 }),
     ];

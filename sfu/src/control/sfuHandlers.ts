@@ -46,6 +46,10 @@ export function sfuHandlers({
       await node.transportOf(consumerId).resumeConsumer(consumerId);
       return {};
     },
+    closeConsumer: ({ consumerId }) => {
+      node.transportOf(consumerId).closeConsumer(consumerId);
+      return {};
+    },
     setPreferredLayers: async ({ consumerId, spatialLayer, temporalLayer }) => {
       await node.transportOf(consumerId).setPreferredLayers(consumerId, { spatialLayer, temporalLayer });
       return {};
