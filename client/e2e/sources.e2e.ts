@@ -1,3 +1,5 @@
+import { access, mkdir, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import type { Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { eventually } from './harness/eventually.ts';
@@ -59,10 +61,34 @@ describe('pages of a Stream that no browser feeds', () => {
     await page.keyboard.press('ArrowRight');
     await page.getByRole('tab', { name: 'Source', selected: true }).waitFor();
     await page.waitForURL('**via=source');
+    expect(await page.evaluate(() => document.activeElement?.id)).toBe('tab-source');
     await page.keyboard.press('End');
     await page.keyboard.press('ArrowRight');
     await page.getByRole('tab', { name: 'Browser', selected: true }).waitFor();
     await page.getByRole('button', { name: 'Start publishing' }).waitFor();
+    await page.close();
+  });
+
+  it('a file on the server is deleted where it is chosen, after a question', async () => {
+    const stream = await stage.product.createStream('files');
+    const { sourceFilesDir } = stage.product;
+    await mkdir(sourceFilesDir, { recursive: true });
+    for (const name of ['kept.mp4', 'old.mp4']) await writeFile(join(sourceFilesDir, name), 'not played here');
+    const page = await stage.browser.newPage();
+    page.setDefaultTimeout(60_000);
+    await page.goto(`${stage.product.url}/publish/${stream.id}?via=source`);
+    await page.getByText('Video file').click();
+    await page.getByRole('combobox', { name: 'File', exact: true }).selectOption('old.mp4');
+    await page.getByRole('button', { name: 'Delete file' }).click();
+    const question = page.getByRole('dialog', { name: 'Delete “old.mp4”?' });
+    await question.getByRole('button', { name: 'Cancel' }).click();
+    await access(join(sourceFilesDir, 'old.mp4'));
+    await page.getByRole('button', { name: 'Delete file' }).click();
+    await question.getByRole('button', { name: 'Delete the file' }).click();
+    await page.locator('option[value="old.mp4"]').waitFor({ state: 'detached' });
+    await page.getByRole('button', { name: 'Delete file' }).waitFor({ state: 'detached' });
+    await expect(access(join(sourceFilesDir, 'old.mp4'))).rejects.toThrow('ENOENT');
+    await access(join(sourceFilesDir, 'kept.mp4'));
     await page.close();
   });
 

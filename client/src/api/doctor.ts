@@ -36,7 +36,8 @@ export async function openDoctorSession(
     answer: await response.text(),
     iceServers: iceServersOfLink(response.headers.get('link')),
     close: async () => {
-      if (location) await fetch(location, { method: 'DELETE', headers, keepalive: true });
+      if (location)
+        await fetch(location, { method: 'DELETE', headers, keepalive: true, signal: AbortSignal.timeout(5_000) });
     },
   };
 }

@@ -38,6 +38,11 @@ export function uploadSourceFile(file: File, options: UploadOptions = {}): Promi
   return upload(`${files}?name=${encodeURIComponent(file.name)}`, file, sourceFileSchema, options);
 }
 
+/** Refused while a Source plays it. */
+export async function deleteSourceFile(name: string): Promise<void> {
+  await request(`${files}/${encodeURIComponent(name)}`, nothing, { method: 'DELETE' });
+}
+
 function pathOf(streamId: string): string {
   return `/api/v1/streams/${encodeURIComponent(streamId)}/source`;
 }
