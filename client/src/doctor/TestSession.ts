@@ -52,7 +52,7 @@ export class TestSession {
           : { state: 'failed', address };
         return new TestSession(connection, opened, route);
       } catch (error) {
-        await opened.close();
+        await opened.close().catch(() => undefined);
         throw error;
       }
     } catch (error) {

@@ -34,7 +34,8 @@ export async function gathersRelay(
         if (candidate?.type === 'relay') settle(true);
         else if (!candidate) settle(false);
       };
-      signal.addEventListener('abort', () => settle(false), { once: true });
+      if (signal.aborted) settle(false);
+      else signal.addEventListener('abort', () => settle(false), { once: true });
     });
     await connection.setLocalDescription();
     return await found;
