@@ -80,15 +80,21 @@ describe('real clients publish, frame-exactly', { timeout: 360_000 }, () => {
         // Just after a key frame: the longest wait there is.
         await eventually('a key frame went by', () => publisher.framesGiven % framesAGop === 10, { everyMs: 5 });
         const viewer = await context.newPage();
+        // Watched in the page itself: on a slow machine the picture may be there before anybody asks from outside.
+        await viewer.addInitScript(() => {
+          const look = (): void => {
+            if ((window.framelock?.stats().framesPresented ?? 0) > 0) return;
+            const poster = [...document.querySelectorAll('img')].some((image) => image.naturalWidth > 0);
+            const words = /connect|waiting|key frame|first picture|loading/i;
+            if (poster || words.test(document.body?.innerText ?? '')) sessionStorage.setItem('said', 'yes');
+            else setTimeout(look, 20);
+          };
+          look();
+        });
         await viewer.goto(`${stage.product.url}/watch/${id}?mode=live`, { waitUntil: 'commit' });
         const presented = () => viewer.evaluate(() => window.framelock?.stats().framesPresented ?? 0);
-        const saidAfterMs = await eventually('a poster or words', () =>
-          viewer.evaluate(() => {
-            const poster = [...document.querySelectorAll('img')].some((image) => image.naturalWidth > 0);
-            return poster || /connect|waiting|key frame|first picture|loading/i.test(document.body.innerText);
-          }),
-        );
-        expect(await presented()).toBe(0);
+        const said = () => viewer.evaluate(() => sessionStorage.getItem('said') === 'yes');
+        const saidAfterMs = await eventually('a poster or words, before there is a picture', said);
         await eventually('a picture', async () => (await presented()) > 0, { withinMs: 15_000, everyMs: 20 });
         const sinceKeyFrame = publisher.framesGiven % framesAGop;
         console.log(
