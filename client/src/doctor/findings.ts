@@ -130,7 +130,7 @@ export function tcpFinding(result: RouteResult, udp: RouteResult): Finding {
     ...(alone
       ? {
           advice:
-            'Open the server’s RTC_PORT for UDP and TCP and set ANNOUNCED_IP, or configure a TURN server (ICE_SERVERS).',
+            'Open the server’s RTC_PORT for UDP and TCP and set ANNOUNCED_IP, or configure a TURN server (TURN_URLS, docs/TURN.md).',
         }
       : {}),
   };
@@ -147,7 +147,8 @@ export function turnFinding(servers: number, relayed: boolean, direct: boolean):
       ...(direct
         ? {}
         : {
-            advice: 'Configure one with ICE_SERVERS, best on port 443 with TLS: strict firewalls let only that pass.',
+            advice:
+              'Configure one with TURN_URLS (docs/TURN.md), best on port 443 with TLS: strict firewalls let only that pass.',
           }),
     };
   }
@@ -157,7 +158,8 @@ export function turnFinding(servers: number, relayed: boolean, direct: boolean):
     level: direct ? 'warning' : 'problem',
     title,
     detail: 'The TURN server that is configured gave this browser no relay address.',
-    advice: 'Check its address, user and credential in ICE_SERVERS, and that its port can be reached from here.',
+    advice:
+      'Check its address and secret in TURN_URLS and TURN_SECRET (or ICE_SERVERS), and that its port can be reached from here.',
   };
 }
 
