@@ -69,6 +69,34 @@ describe('pages of a Stream that no browser feeds', () => {
     await page.close();
   });
 
+  it('the camera goes on behind another tab while it publishes, and is given back when that ends', async () => {
+    const stream = await stage.product.createStream('camera');
+    const context = await stage.browser.newContext({ viewport: { width: 1280, height: 900 } });
+    context.setDefaultTimeout(60_000);
+    const page = await context.newPage();
+    await page.addInitScript(() => {
+      const devices = navigator.mediaDevices;
+      const ask = devices.getUserMedia.bind(devices);
+      const tracks: MediaStreamTrack[] = [];
+      devices.getUserMedia = async (wish) => {
+        const made = await ask(wish);
+        tracks.push(...made.getTracks());
+        return made;
+      };
+      Object.assign(window, { liveTracks: () => tracks.filter(({ readyState }) => readyState === 'live').length });
+    });
+    const liveTracks = () => page.evaluate(() => (window as unknown as { liveTracks(): number }).liveTracks());
+    await page.goto(`${stage.product.url}/publish/${stream.id}?via=browser`);
+    await page.getByRole('button', { name: 'Start publishing' }).click();
+    await eventually('it is live', async () => (await stage.product.stream(stream.id)).state === 'live');
+    await page.getByRole('tab', { name: 'OBS' }).click();
+    await page.getByRole('button', { name: 'Stop this browser' }).waitFor();
+    expect(await liveTracks()).toBeGreaterThan(0);
+    await page.getByRole('button', { name: 'Stop this browser' }).click();
+    await eventually('the camera is given back', async () => (await liveTracks()) === 0);
+    await context.close();
+  });
+
   it('a file on the server is deleted where it is chosen, after a question', async () => {
     const stream = await stage.product.createStream('files');
     const { sourceFilesDir } = stage.product;
