@@ -70,6 +70,7 @@ export class ObsPublisher {
   static async create(options: ObsPublisherOptions): Promise<ObsPublisher> {
     const { whipUrl, bearer, until = 'publishing' } = options;
     const peer = new nodeDataChannel.PeerConnection('obs', { iceServers: [], disableFingerprintVerification: false });
+    let publisher: ObsPublisher | undefined;
     try {
       if (options.onState) peer.onStateChange(options.onState);
       const baseSsrc = randomInt(1, 2 ** 31);
@@ -80,7 +81,7 @@ export class ObsPublisher {
       peer.setLocalDescription();
       const offer = await offered;
       const resource = await whipPost(whipUrl, bearer, offer);
-      const publisher = new ObsPublisher(options, peer, offer, resource);
+      publisher = new ObsPublisher(options, peer, offer, resource);
       if (until === 'posted') return publisher;
       publisher.#checkLayers();
       const connected = publisher.#connected();
@@ -90,7 +91,9 @@ export class ObsPublisher {
       await connected;
       return publisher;
     } catch (error) {
-      peer.close();
+      // Its encoders, and its session on the server, must not outlive it.
+      if (publisher) await publisher.close().catch(() => undefined);
+      else peer.close();
       throw error;
     }
   }
