@@ -109,7 +109,7 @@ describe('real clients publish, frame-exactly', { timeout: 360_000 }, () => {
     });
 
     it('HEVC is refused in words that name the setting', async () => {
-      const { whipUrl, streamKey } = await stage.product.createStream('hevc');
+      const { id, whipUrl, streamKey } = await stage.product.createStream('hevc');
       const refused = await ObsPublisher.create({ whipUrl, bearer: streamKey, clip: encoded, codec: 'H265' }).catch(
         (error: unknown) => error,
       );
@@ -119,6 +119,11 @@ describe('real clients publish, frame-exactly', { timeout: 360_000 }, () => {
       expect(body).toMatch(/HEVC|H\.?265/);
       expect(body).toMatch(/Settings|Output|Encoder/i);
       expect(body).toMatch(/H\.?264/);
+      // OBS shows none of it, so the OBS tab does.
+      const page = await stage.browser.newPage();
+      await page.goto(`${stage.product.url}/publish/${id}?via=obs`);
+      await page.getByText(/An encoder was refused: .* choose an H.264 encoder/).waitFor({ timeout: 60_000 });
+      await page.close();
     });
   });
 

@@ -73,7 +73,8 @@ export function addStreamRoutes(app: OpenAPIHono, http: HttpContext): void {
     async (context) => {
       const { row } = await publisherOf(context.req.valid('param').id, bearer(context));
       const view = streamView(row, http, originOfContext(context));
-      return context.json({ ...view, streamKey: row.streamKey }, 200);
+      const whipRefusal = http.whip.refusals.of(row.id) ?? null;
+      return context.json({ ...view, streamKey: row.streamKey, whipRefusal }, 200);
     },
   );
 

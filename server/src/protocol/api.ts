@@ -46,8 +46,17 @@ export type StreamView = z.infer<typeof streamViewSchema>;
 export const createdStreamSchema = streamViewSchema.extend({ streamKey: z.string() });
 export type CreatedStream = z.infer<typeof createdStreamSchema>;
 
+export const whipRefusalSchema = z.object({ at: z.iso.datetime(), code: z.string(), message: z.string().max(500) });
+export type WhipRefusal = z.infer<typeof whipRefusalSchema>;
+
 /** Reading one Stream: with its key for who may publish it. */
-export const streamDetailSchema = streamViewSchema.extend({ streamKey: z.string().optional() });
+export const streamDetailSchema = streamViewSchema.extend({
+  streamKey: z.string().optional(),
+  whipRefusal: whipRefusalSchema
+    .nullable()
+    .default(null)
+    .describe('why its last WHIP publisher was refused, where none came in since'),
+});
 export type StreamDetail = z.infer<typeof streamDetailSchema>;
 
 export const streamListSchema = z.object({ streams: z.array(streamViewSchema) });

@@ -5,6 +5,7 @@ import { parseOffer } from '../sdp/parseOffer.ts';
 import type { Streams } from '../streams/Streams.ts';
 import { SdpSessions } from '../webrtcHttp/SdpSessions.ts';
 import { KeyedBuckets } from '../http/KeyedBuckets.ts';
+import { WhipRefusals } from './WhipRefusals.ts';
 import { WhipSession } from './WhipSession.ts';
 
 /** Handshakes of one Stream at once; each holds a transport on the sfu. */
@@ -29,6 +30,7 @@ export interface WhipPost {
 
 /** All WHIP sessions of this server. */
 export class WhipEndpoint {
+  readonly refusals = new WhipRefusals();
   readonly #options: WhipEndpointOptions;
   readonly #sessions: SdpSessions<WhipSession>;
   readonly #posts: KeyedBuckets;
@@ -46,7 +48,19 @@ export class WhipEndpoint {
   }
 
   /** Publishes, or refuses and leaves nothing behind. */
-  async open({ row, offer: text, takeover, signal }: WhipPost): Promise<WhipSession> {
+  async open(post: WhipPost): Promise<WhipSession> {
+    const streamId = post.row.id;
+    try {
+      const session = await this.#open(post);
+      this.refusals.forget(streamId);
+      return session;
+    } catch (error) {
+      if (!post.signal.aborted) this.refusals.note(streamId, error);
+      throw error;
+    }
+  }
+
+  async #open({ row, offer: text, takeover, signal }: WhipPost): Promise<WhipSession> {
     const { streams, logger } = this.#options;
     if (!this.#posts.take(row.id)) {
       throw new Refusal('rateLimited', 'this Stream was published too often within a minute: wait a little');

@@ -258,6 +258,12 @@ it.each([
   expect(answer.body).toMatchObject({ error: { message: expect.stringMatching(/.{15}/) } });
   await expectNothingLeft();
   expect(await refused()).toBe(refusedBefore + 1);
+  // OBS throws the words away: the publish page says them until somebody comes in.
+  const { error } = answer.body as { error: { code: string; message: string } };
+  const told = async () => (await server.request(`/api/v1/streams/${stream.id}`, { token: stream.streamKey })).body;
+  expect(await told()).toMatchObject({ whipRefusal: { code: error.code, message: error.message.slice(0, 500) } });
+  const { status: taken } = await postOffer(server, stream, obsOffer());
+  expect([taken, ((await told()) as { whipRefusal: unknown }).whipRefusal]).toEqual([201, null]);
 });
 
 it('takes candidates with the ETag, and restarts ICE with *', async () => {
