@@ -53,7 +53,7 @@ export async function postOffer(
   const answer = await server.request(`/whip/${stream.id}${query}`, {
     method: 'POST',
     headers: { 'content-type': 'application/sdp' },
-    body: offer as BodyInit,
+    body: offer as NonNullable<RequestInit['body']>,
     token: stream.streamKey,
   });
   return { ...answer, location: answer.headers.get('location') ?? '', etag: answer.headers.get('etag') ?? '' };

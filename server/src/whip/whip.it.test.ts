@@ -259,11 +259,11 @@ it.each([
   await expectNothingLeft();
   expect(await refused()).toBe(refusedBefore + 1);
   // OBS throws the words away: the publish page says them until somebody comes in.
-  const { error } = answer.body as { error: { code: string; message: string } };
+  const { error } = answer.body as unknown as { error: { code: string; message: string } };
   const told = async () => (await server.request(`/api/v1/streams/${stream.id}`, { token: stream.streamKey })).body;
   expect(await told()).toMatchObject({ whipRefusal: { code: error.code, message: error.message.slice(0, 500) } });
   const { status: taken } = await postOffer(server, stream, obsOffer());
-  expect([taken, ((await told()) as { whipRefusal: unknown }).whipRefusal]).toEqual([201, null]);
+  expect([taken, ((await told()) as unknown as { whipRefusal: unknown }).whipRefusal]).toEqual([201, null]);
 });
 
 it('takes candidates with the ETag, and restarts ICE with *', async () => {

@@ -54,7 +54,7 @@ export class RtspCamera {
         return '';
       }
     };
-    const sdp = await until('the SDP', () => /m=video/.test(read()) && read());
+    const sdp = await until('the SDP', () => (/m=video/.test(read()) ? read() : undefined));
     rmSync(folder, { recursive: true });
     const server = createServer().listen(0, '127.0.0.1');
     await once(server, 'listening');
