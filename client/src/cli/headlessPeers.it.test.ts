@@ -83,7 +83,7 @@ it('goes on in the same Publication through an ICE restart, and when sound joins
       streamId,
       signalingUrl: signalingUrlOf(serverUrl),
       onPublication: () => undefined,
-      onVideo: () => kinds.push('video'),
+      onVideo: () => void kinds.push('video'),
       onAudio: () => kinds.push('audio'),
       onDetections: () => undefined,
     });
