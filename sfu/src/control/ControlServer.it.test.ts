@@ -216,6 +216,21 @@ describe('hostile control messages', () => {
   });
 });
 
+test('a peer and a Source that were refused are nobody to end with their server, once they are closed', async () => {
+  const server = await sfu.dial({ 'x-framelock-server': 'refused' });
+  const owned = () => (sfu.control.dump().owners as Record<string, { peers: string[] }>).refused?.peers;
+  const codec = { kind: 'video', mimeType: 'video/VP8', clockRate: 90_000, parameters: {}, rtcpFeedback: [] };
+  const codecs = [{ ...codec, preferredPayloadType: 72 }]; // can't be told from RTCP
+  const transport = { streamId: 's9', peerId: 'player', direction: 'recv' as const, codecs };
+  await expect(server.ask('createTransport', transport)).rejects.toThrow(/collides with RTCP/);
+  const spec = { type: 'file' as const, url: 'none.mp4', loop: false };
+  const attempt = { streamId: 's9', publicationId: 'attempt', spec, streamKey: 'k', allowPrivateAddresses: false };
+  await expect(server.ask('openSource', attempt)).rejects.toThrow();
+  await server.ask('closePeer', { peerId: 'player' });
+  await server.ask('closeSource', { publicationId: 'attempt' });
+  expect(owned()).toEqual([]);
+});
+
 describe('the feed', () => {
   beforeAll(async () => {
     const request = { streamId: 's2', peerId: 'feeder', direction: 'send' as const };

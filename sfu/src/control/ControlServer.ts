@@ -164,6 +164,7 @@ export class ControlServer {
         feedUrl: (publicationId) => `${this.url}/feed/${publicationId}`,
         claimPeer: (peerId) => this.#owners.claim(ownerId, peerId),
         claimSource: (publicationId) => this.#owners.claim(ownerId, publicationId),
+        disown: (id) => this.#owners.forget(id),
       });
       this.#owners.connect(ownerId);
       const connection: ControlConnection = new ControlConnection({

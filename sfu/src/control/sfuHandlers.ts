@@ -10,6 +10,8 @@ export interface SfuHandlersOptions {
   claimPeer(peerId: string): void;
   /** Likewise of a Source's attempt. */
   claimSource(publicationId: string): void;
+  /** Told when a peer or an attempt was closed on request, also one that was refused and never began. */
+  disown(id: string): void;
 }
 
 /** The control contract on one SfuNode. Parameters were validated by the RpcCallee; opaque ones are by their taker. */
@@ -18,6 +20,7 @@ export function sfuHandlers({
   feedUrl,
   claimPeer,
   claimSource,
+  disown,
 }: SfuHandlersOptions): RequestHandlers<SfuControlContract> {
   return {
     clock: () => ({ timeMs: performance.timeOrigin + performance.now() }),
@@ -66,6 +69,7 @@ export function sfuHandlers({
     // No refusal for a peer that is gone: the wish is fulfilled.
     closePeer: ({ peerId }) => {
       node.closePeer(peerId, 'requested');
+      disown(peerId);
       return {};
     },
     openTap: async (params) => ({ ...(await node.openTap(params)), feedUrl: feedUrl(params.publicationId) }),
@@ -84,6 +88,7 @@ export function sfuHandlers({
     // No refusal for one that is gone: the wish is fulfilled.
     closeSource: async ({ publicationId }) => {
       await node.sources.close(publicationId);
+      disown(publicationId);
       return {};
     },
     probePorts: async () => {
