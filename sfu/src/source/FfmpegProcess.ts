@@ -3,6 +3,7 @@ import { existsSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 import type { Readable } from 'node:stream';
 import { explainFfmpeg } from './explainFfmpeg.ts';
+import type { SourceInput } from './SourceInput.ts';
 
 export interface FfmpegProcessOptions {
   bin: string;
@@ -11,6 +12,8 @@ export interface FfmpegProcessOptions {
   stdin?: Readable;
   /** What must never show up in messages, e.g. a passphrase. */
   secrets?: readonly string[];
+  /** Ends it when its log, of level info then, has such a line. */
+  forbidden?: SourceInput['forbidden'];
   /** Lines of its stdout. */
   onLine?(line: string): void;
   /** Bytes of its stdout, where that is media; instead of `onLine`. */
@@ -26,6 +29,8 @@ export interface FfmpegExit {
   signal: NodeJS.Signals | null;
   /** Why, for people; only worth reading when it did not end by our wish. */
   message: string;
+  /** It did what is `forbidden`: nothing that it read may be used. */
+  forbidden: boolean;
 }
 
 const maxLines = 60;
@@ -44,14 +49,17 @@ export class FfmpegProcess {
   readonly #child: ChildProcess;
   readonly #options: FfmpegProcessOptions;
   readonly #tail: string[] = [];
+  /** Why it may not go on. */
+  #forbidden: string | undefined;
   #gone = false;
   #killTimer: NodeJS.Timeout | undefined;
 
   constructor(options: FfmpegProcessOptions) {
     this.#options = options;
-    const { bin, args, stdin, onLine, onBytes, onSide, readsOutput } = options;
+    const { bin, args, stdin, onLine, onBytes, onSide, readsOutput, forbidden } = options;
     const command = setpriv ? [setpriv, '--pdeathsig', 'KILL', '--', bin] : [bin];
-    this.#child = spawn(command[0]!, [...command.slice(1), '-hide_banner', '-loglevel', 'warning', ...args], {
+    const log = ['-hide_banner', '-nostats', '-loglevel', forbidden ? 'level+info' : 'warning'];
+    this.#child = spawn(command[0]!, [...command.slice(1), ...log, ...args], {
       stdio: [stdin ? 'pipe' : 'ignore', 'pipe', 'pipe', onSide ? 'pipe' : 'ignore'],
       // No proxy, no own configuration of FFmpeg: an input goes where its URL says.
       env: {
@@ -90,7 +98,13 @@ export class FfmpegProcess {
   }
 
   #keep(line: string): void {
-    const text = line.slice(0, maxLineChars).trim();
+    const { forbidden } = this.#options;
+    if (forbidden?.pattern.test(line)) {
+      this.#forbidden = forbidden.says;
+      void this.kill();
+    }
+    const kept = forbidden ? withoutLevel(line) : line;
+    const text = kept.slice(0, maxLineChars).trim();
     if (!text) return;
     this.#tail.push(text);
     if (this.#tail.length > maxLines) this.#tail.shift();
@@ -113,7 +127,8 @@ export class FfmpegProcess {
     this.#options.stdin?.destroy();
     if (signal === 'SIGKILL') this.#tail.push('FFmpeg was killed: is this machine out of memory?');
     const lines = failure ? [...this.#tail, `FFmpeg did not start: ${failure.message}`] : this.#tail;
-    return { code, signal, message: explainFfmpeg(lines, this.#options.secrets) };
+    const message = this.#forbidden ?? explainFfmpeg(lines, this.#options.secrets);
+    return { code, signal, message, forbidden: this.#forbidden !== undefined };
   }
 
   /** SIGTERM, then SIGKILL. Resolves when it is gone. */
@@ -132,4 +147,10 @@ export class FfmpegProcess {
     if (!this.#gone) this.#child.kill('SIGKILL');
     await this.exited;
   }
+}
+
+/** `[rtsp @ 0x55] [error] words` as a log of level warning would have it; nothing for what it would not have. */
+function withoutLevel(line: string): string {
+  const [, origin = '', words = ''] = /^(\[[^\]]*\] )?\[(?:warning|error|fatal|panic)\] (.*)$/.exec(line) ?? [];
+  return origin + words;
 }

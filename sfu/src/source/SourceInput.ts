@@ -33,6 +33,8 @@ export interface SourceInput {
     /** Like packetLinesOutput(). */
     readonly packetLines: string[];
   };
+  /** What FFmpeg does unasked and can't be forbidden: a line of its log that matches ends it, and `says` is why. */
+  readonly forbidden?: { readonly pattern: RegExp; readonly says: string };
   /** Never shown in messages. */
   readonly secrets?: readonly string[];
   /** Where a publisher sends to; state `waiting` until `ready`. */

@@ -7,6 +7,7 @@ import {
   type ProducerView,
   type SourceProgress,
 } from '@framelock/server/protocol';
+import type { Publication } from '../Publication.ts';
 import type { StreamRouter } from '../StreamRouter.ts';
 import {
   bFramesReason,
@@ -145,9 +146,10 @@ export class SourceRun {
     const { video, audio } = media;
     const told = { ...(video ? { video: publicOf(video) } : {}), ...(audio ? { audio: publicOf(audio) } : {}) };
     this.#tell({ ...this.#progress, ...told });
-    const tracks = await this.#produce(media);
+    const { tracks, publication } = await this.#produce(media);
     const watch = this.#startFfmpeg(media, tracks);
     await this.#unlessEnded(this.#flowing(tracks));
+    this.#options.onStarted(publication.producers);
     this.#tell({ ...this.#progress, state: 'running' });
     await this.#watchUntilEnd(watch, media);
   }
@@ -177,7 +179,7 @@ export class SourceRun {
   }
 
   /** Producers first, so that the first key frame finds them. */
-  async #produce({ video, audio }: MediaDecision): Promise<Track[]> {
+  async #produce({ video, audio }: MediaDecision): Promise<{ tracks: Track[]; publication: Publication }> {
     const { open, onStream } = this.#options;
     const { streamId, publicationId } = open;
     const cname = publicationId.slice(0, 32);
@@ -204,7 +206,7 @@ export class SourceRun {
         await publication.produce(transport, kind, rtpParameters(kind, output));
       }
       this.#throwIfEnded();
-      return tracks;
+      return { tracks, publication };
     });
   }
 
@@ -224,6 +226,7 @@ export class SourceRun {
       args: [...inputArguments(input, true), ...outputs, ...lines],
       stdin: input.openBytes?.(),
       secrets: this.#secrets,
+      forbidden: input.forbidden,
       onLine: (line) => void watch.take(line),
     });
     void this.#ffmpeg.exited.then(({ code, message }) => this.#onFfmpegGone(code, message));
@@ -256,10 +259,6 @@ export class SourceRun {
       });
       this.#stopping.signal.addEventListener('abort', () => clearTimeout(timer), { once: true });
     });
-    const { streamId, publicationId } = this.#options.open;
-    const publication = await this.#options.onStream(streamId, (stream) => stream.publication(publicationId));
-    this.#throwIfEnded();
-    this.#options.onStarted(publication.producers);
   }
 
   async #watchUntilEnd(watch: PacketWatch, { video }: MediaDecision): Promise<void> {
@@ -305,14 +304,17 @@ export class SourceRun {
 
   async #unlessEnded<T>(step: Promise<T>): Promise<T> {
     const { signal } = this.#stopping;
-    this.#throwIfEnded();
     let onAbort = (): void => {};
     const ended = new Promise<never>((_, reject) => {
       onAbort = () => reject(new Interrupted());
-      signal.addEventListener('abort', onAbort, { once: true });
+      if (signal.aborted) onAbort();
+      else signal.addEventListener('abort', onAbort, { once: true });
     });
     try {
-      return await Promise.race([step, ended]);
+      // Also of a run that has ended, so that somebody hears of a step that fails later.
+      const done = await Promise.race([ended, step]);
+      this.#throwIfEnded();
+      return done;
     } finally {
       signal.removeEventListener('abort', onAbort);
     }

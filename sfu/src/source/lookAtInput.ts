@@ -55,6 +55,7 @@ async function lookOnce(options: LookOptions, withVideo: boolean): Promise<Input
     args: [...inputArguments(input, false), ...packetLinesOutput(), ...firstPacketOf],
     stdin: input.openBytes?.(),
     secrets,
+    forbidden: input.forbidden,
     onLine: (line) => {
       if (!watch.take(line) || enough) return;
       timer ??= setTimeout(finish, maxLookMs);
@@ -77,6 +78,7 @@ async function lookOnce(options: LookOptions, withVideo: boolean): Promise<Input
   clearTimeout(timer);
   signal.removeEventListener('abort', finish);
   if (signal.aborted) return 'it was ended meanwhile';
+  if (exit.forbidden) return exit.message;
   const look = summarise(watch, Buffer.concat(side));
   if (look.video || look.audio) return look;
   return enough ? 'no video or audio came in time' : exit.message;
