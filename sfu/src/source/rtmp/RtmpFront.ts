@@ -126,8 +126,8 @@ export class RtmpFront {
     }
     if (armed.publisher) throw new Refusal('conflict', 'another encoder is publishing with this stream key');
     if (publisher.closed) throw new Refusal('gone', 'the encoder went away');
+    const target = armed.holder.onPublisher(publisher); // a refusal leaves the key to the next one
     armed.publisher = publisher;
-    const target = armed.holder.onPublisher(publisher);
     return {
       onMessage: (message) => target.onMessage(message),
       onEnd: (end, message) => {

@@ -1,6 +1,5 @@
-import { createServer, type Server, type Socket } from 'node:net';
 import { once } from 'node:events';
-import type { AddressInfo } from 'node:net';
+import { createServer, type AddressInfo, type Server, type Socket } from 'node:net';
 import type { Logger } from 'pino';
 import { Refusal } from '@framelock/server/protocol';
 import {
@@ -40,6 +39,8 @@ export class RtmpServer {
     this.#options = options;
     this.#server = server;
     server.on('connection', (socket) => this.#onSocket(socket));
+    // E.g. no file descriptor is left for a connection: without a listener this would end the process.
+    server.on('error', ({ message }) => options.log.error({ error: message }, 'an RTMP connection was not taken'));
   }
 
   /** @throws Refusal where the port can't be had. */
