@@ -130,6 +130,19 @@ describe('files', () => {
     expect((await remove('used.mp4')).status).toBe(204);
   });
 
+  it('of a Source that has finished go when its Stream is gone', async () => {
+    await upload('once.mp4', mp4());
+    const { id: streamId } = await server.createStream();
+    const json = { type: 'file', url: 'once.mp4', loop: false };
+    expect((await server.request(`/api/v1/streams/${streamId}/source`, { method: 'POST', json })).status).toBe(201);
+    const { publicationId } = sfu.callsOf('openSource').at(-1) as { publicationId: string };
+    sfu.emit('sourceEnded', { publicationId, streamId, reason: 'finished', message: '' });
+    await until(async () => (await server.stream(streamId)).source?.state === 'finished', 'finished');
+    expect((await remove('once.mp4')).status).toBe(409);
+    expect((await server.request(`/api/v1/streams/${streamId}`, { method: 'DELETE' })).status).toBe(204);
+    expect((await remove('once.mp4')).status).toBe(204);
+  });
+
   it('are regular ones of this folder only', async () => {
     await upload('a.mp4', mp4());
     symlinkSync('/etc/passwd', join(folder, 'link.mp4'));

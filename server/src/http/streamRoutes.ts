@@ -88,7 +88,9 @@ export function addStreamRoutes(app: OpenAPIHono, http: HttpContext): void {
       responses: { 204: { description: 'deleted' }, ...errors(400, 401, 404) },
     }),
     async (context) => {
-      await streams.delete(context.req.valid('param').id);
+      const { id } = context.req.valid('param');
+      await streams.delete(id);
+      http.sources.streamDeleted(id);
       return context.body(null, 204);
     },
   );

@@ -115,6 +115,11 @@ export class Sources {
     });
   }
 
+  /** Also of one that has played to its end, which has left its LiveStream and does not hear of it there. */
+  streamDeleted(streamId: string): void {
+    void this.#sources.get(streamId)?.stop();
+  }
+
   async #check(spec: SourceSpec): Promise<void> {
     const { files, allowPrivateAddresses } = this.#options;
     if (spec.type === 'rtsp') checkSourceUrl('rtsp', spec.url, allowPrivateAddresses);
