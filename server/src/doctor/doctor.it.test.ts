@@ -121,6 +121,9 @@ it('says what is missing where nothing answers, off loopback to who has a token 
     ).status;
   // 503: it may, and there is no sfu.
   expect([await session(), await session('wrong'), await session(streamKey)]).toEqual([401, 401, 503]);
+  // Nobody tries keys by the hundred.
+  const guesses = await Promise.all(Array.from({ length: 62 }, (_, index) => session(`guess-${index}`)));
+  expect([...new Set(guesses)].sort()).toEqual([401, 429]);
 });
 
 it('opens test connections for no Stream, tells the TURN servers, and leaves nothing on the sfu', async () => {

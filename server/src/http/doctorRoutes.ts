@@ -7,7 +7,8 @@ import { maxSdpBytes } from '../sdp/offer.ts';
 import { errors, json } from './answers.ts';
 import type { HttpContext } from './context.ts';
 import { iceServerLinks } from './iceServerLinks.ts';
-import { atMost, takes } from './middleware.ts';
+import { KeyedBuckets } from './KeyedBuckets.ts';
+import { atMost, limited, takes } from './middleware.ts';
 import { originOf } from './streamView.ts';
 
 export function addDoctorRoutes(app: OpenAPIHono, { access, doctor, streams }: HttpContext): void {
@@ -39,10 +40,13 @@ export function addDoctorRoutes(app: OpenAPIHono, { access, doctor, streams }: H
 }
 
 const sdp = 'application/sdp';
+/** Of one address; a check makes a few connections, and a wrong token is compared with the key of every Stream. */
+const sessionRequests = { capacity: 60, perSecond: 1 };
 
 /** `POST /api/v1/doctor/session`: an offer as for WHIP, answered with a transport whose media is thrown away. */
 export function addDoctorSessionRoutes(app: OpenAPIHono, http: HttpContext): void {
   const { access, streams, doctorSessions, iceServersFor } = http;
+  const requests = limited(new KeyedBuckets(sessionRequests));
 
   /** Administrators, and who has the key of any Stream: they may publish anyway. */
   const publishersOnly: MiddlewareHandler = async (context, next) => {
@@ -60,7 +64,7 @@ export function addDoctorSessionRoutes(app: OpenAPIHono, http: HttpContext): voi
       path: '/api/v1/doctor/session',
       summary: 'A test connection for the check of the publish page; ends by itself after 30 s',
       description: 'Body and answer are SDP, as for WHIP. DELETE of `Location` ends it.',
-      middleware: [publishersOnly, takes(sdp), atMost(maxSdpBytes)],
+      middleware: [requests, publishersOnly, takes(sdp), atMost(maxSdpBytes)],
       request: {},
       responses: {
         201: { description: 'the answer', content: { [sdp]: { schema: z.string() } } },
@@ -81,9 +85,9 @@ export function addDoctorSessionRoutes(app: OpenAPIHono, http: HttpContext): voi
       method: 'delete',
       path: '/api/v1/doctor/session/{sessionId}',
       summary: 'End a test connection',
-      middleware: [publishersOnly],
+      middleware: [requests, publishersOnly],
       request: { params: z.object({ sessionId: z.string().min(1).max(100) }) },
-      responses: { 204: { description: 'ended' }, ...errors(400, 401) },
+      responses: { 204: { description: 'ended' }, ...errors(400, 401, 429) },
     }),
     (context) => {
       doctorSessions.end(context.req.valid('param').sessionId);

@@ -1,8 +1,10 @@
+import { getConnInfo } from '@hono/node-server/conninfo';
 import type { MiddlewareHandler } from 'hono';
 import { bodyLimit } from 'hono/body-limit';
 import { type Access, bearerOf, unauthorized } from '../access/Access.ts';
 import { Refusal } from '../protocol/index.ts';
 import { isForAnyOrigin } from './crossOrigin.ts';
+import type { KeyedBuckets } from './KeyedBuckets.ts';
 
 export const maxJsonBytes = 64 * 1024;
 
@@ -53,6 +55,15 @@ export const nodesOnly =
   async (context, next) => {
     const token = bearerOf(context.req.header('authorization'));
     if (!access.isNode(token)) throw unauthorized(token);
+    await next();
+  };
+
+/** For what costs something before it is known who asks. */
+export const limited =
+  (buckets: KeyedBuckets): MiddlewareHandler =>
+  async (context, next) => {
+    const address = getConnInfo(context).remote.address ?? '';
+    if (!buckets.take(address)) throw new Refusal('rateLimited', 'too many requests from this address: wait a little');
     await next();
   };
 

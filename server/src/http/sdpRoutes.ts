@@ -1,5 +1,4 @@
 import type { StreamRow } from '@framelock/db';
-import { getConnInfo } from '@hono/node-server/conninfo';
 import type { OpenAPIHono } from '@hono/zod-openapi';
 import type { Context } from 'hono';
 import { type Access, bearerOf } from '../access/Access.ts';
@@ -11,7 +10,7 @@ import type { Streams } from '../streams/Streams.ts';
 import { crossOrigin } from './crossOrigin.ts';
 import { iceServerLinks } from './iceServerLinks.ts';
 import { KeyedBuckets } from './KeyedBuckets.ts';
-import { atMost, takes } from './middleware.ts';
+import { atMost, limited, takes } from './middleware.ts';
 
 const sdp = 'application/sdp';
 const fragment = 'application/trickle-ice-sdpfrag';
@@ -131,12 +130,6 @@ export function addSdpRoutes(app: OpenAPIHono, options: SdpRoutesOptions): void 
 }
 
 const sessionOf = ({ req }: Context) => [req.param('streamId') ?? '', req.param('sessionId') ?? ''] as const;
-
-const limited = (buckets: KeyedBuckets) => async (context: Context, next: () => Promise<void>) => {
-  const address = getConnInfo(context).remote.address ?? '';
-  if (!buckets.take(address)) throw new Refusal('rateLimited', 'too many requests from this address: wait a little');
-  await next();
-};
 
 /** Of an Accept header that has no place for what we answer with. */
 function mustAccept(context: Context, mediaType: string): void {

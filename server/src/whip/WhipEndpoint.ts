@@ -1,5 +1,5 @@
-import type { StreamRow } from '@framelock/db';
 import type { Logger } from 'pino';
+import type { SdpEndpoint, SdpPost } from '../http/sdpRoutes.ts';
 import { type EventHandlers, Refusal, type SfuControlContract } from '../protocol/index.ts';
 import { parseOffer } from '../sdp/parseOffer.ts';
 import type { Streams } from '../streams/Streams.ts';
@@ -19,17 +19,8 @@ export interface WhipEndpointOptions {
   postsPerMinute: number;
 }
 
-export interface WhipPost {
-  row: StreamRow;
-  /** SDP. */
-  offer: string;
-  takeover: boolean;
-  /** Aborted when whoever asked has gone. */
-  signal: AbortSignal;
-}
-
 /** All WHIP sessions of this server. */
-export class WhipEndpoint {
+export class WhipEndpoint implements SdpEndpoint {
   readonly refusals = new WhipRefusals();
   readonly #options: WhipEndpointOptions;
   readonly #sessions: SdpSessions<WhipSession>;
@@ -48,7 +39,7 @@ export class WhipEndpoint {
   }
 
   /** Publishes, or refuses and leaves nothing behind. */
-  async open(post: WhipPost): Promise<WhipSession> {
+  async open(post: SdpPost): Promise<WhipSession> {
     const streamId = post.row.id;
     try {
       const session = await this.#open(post);
@@ -60,7 +51,7 @@ export class WhipEndpoint {
     }
   }
 
-  async #open({ row, offer: text, takeover, signal }: WhipPost): Promise<WhipSession> {
+  async #open({ row, offer: text, takeover, signal }: SdpPost): Promise<WhipSession> {
     const { streams, logger } = this.#options;
     if (!this.#posts.take(row.id)) {
       throw new Refusal('rateLimited', 'this Stream was published too often within a minute: wait a little');
