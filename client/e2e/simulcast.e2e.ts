@@ -100,8 +100,15 @@ describe('simulcast from an OBS-like publisher', { timeout: 360_000 }, () => {
   }
 
   async function seeAllLayers(viewer: Page, streamId: string, offsets: number[]): Promise<void> {
-    await eventually('all timelines are known', async () => {
-      return (await timelines(streamId)).every(({ state }) => state === 'known');
+    // A check that met a busy machine says so, and the next one comes 10 s later.
+    let last: unknown;
+    const allKnown = async () => {
+      const lines = await timelines(streamId);
+      last = lines;
+      return lines.every(({ state }) => state === 'known');
+    };
+    await eventually('all timelines are known', allKnown, { withinMs: 90_000, everyMs: 250 }).catch((error: Error) => {
+      throw new Error(`${error.message}: ${JSON.stringify(last)}`);
     });
     const known = (await timelines(streamId)).map((one) => (one.state === 'known' ? one.offsetTicks : undefined));
     expect(known).toEqual(offsets);
