@@ -93,9 +93,10 @@ describe('errors', () => {
   it('are JSON with the right status and never a stack', async () => {
     const cases: [number, string, Promise<{ status: number; text: string; body: unknown; headers: Headers }>][] = [
       [404, 'notFound', server.request('/api/v1/streams/none')],
-      [404, 'notFound', server.request('/whip/some', { method: 'POST' })],
+      [401, 'unauthorized', server.request('/whip/some', { method: 'POST' })],
       [404, 'notFound', server.request('/hls/some/index.m3u8')],
-      [404, 'notFound', server.request('/api/v1/streams/x/source', { method: 'POST', json: {} })],
+      [404, 'notFound', server.request('/api/v1/streams/x/source', { method: 'POST', json: { type: 'test' } })],
+      [400, 'badRequest', server.request('/api/v1/streams/x/source', { method: 'POST', json: {} })],
       [404, 'notFound', server.request('/api/v1/streams/x/detections')],
       [400, 'badRequest', server.request('/api/v1/streams/a%20b')],
       [405, 'methodNotAllowed', server.request('/api/v1/streams', { method: 'PATCH' })],

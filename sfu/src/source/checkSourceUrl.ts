@@ -110,7 +110,6 @@ export async function checkSourceUrl(text: string, rules: UrlRules): Promise<Che
 function parseSourceUrl(text: string, schemes: readonly string[]): URL {
   const wanted = schemes.map((one) => `${one}://`).join(' or ');
   // A backslash, a quote or a control character means something else to each parser.
-  // eslint-disable-next-line no-control-regex
   if (/[\u0000-\u0020\u007f"'<>\\^`{|}]/.test(text)) {
     throw new Refusal('badRequest', 'the URL has spaces or signs that must be written as %XX');
   }

@@ -12,7 +12,6 @@ const demuxers = [
 /** A file of the allowed folder, by its plain name. @throws Refusal */
 export async function openFile(name: string, loop: boolean, folder: string | undefined): Promise<SourceInput> {
   if (!folder) throw new Refusal('unavailable', 'this node has no folder for files: set SOURCE_FILES_DIR');
-  // eslint-disable-next-line no-control-regex
   if (!name || name.startsWith('.') || /[/\\\u0000-\u001f]/.test(name) || Buffer.byteLength(name) > 255) {
     throw new Refusal('badRequest', 'a file is given by its plain name, without folders');
   }
