@@ -207,6 +207,7 @@ describe('documents', () => {
       '/api/v1/streams/{id}',
       '/api/v1/streams/{id}/model',
       '/api/v1/streams/{id}/poster',
+      '/api/v1/streams/{id}/publication',
       '/api/v1/streams/{id}/source',
       '/healthz',
       '/metrics',
