@@ -30,6 +30,8 @@ const seconds = Number(flags.seconds);
 const joins = Number(flags.joins);
 const [width, height] = [1280, 720];
 const ffmpeg = process.env.FFMPEG_BIN || 'ffmpeg';
+/** Processes whose time is counted: a name, and what its command line holds. */
+const counted = { ffmpeg: 'ffmpeg', sfu: 'sfu/src/main.ts', 'mediasoup-worker': 'mediasoup-worker' };
 
 const folder = mkdtempSync(join(tmpdir(), 'framelock-bench-ingest-'));
 const stage = await Stage.create({}, { width, height, diameter: Math.round(height / 5), frames: 300 });
@@ -171,8 +173,6 @@ async function compareSources(copied: string) {
     transcodeOverCopy: { ffmpeg: ratio('ffmpeg'), all: ratio('all') },
   };
 }
-
-const counted = { ffmpeg: 'ffmpeg', sfu: 'sfu/src/main.ts', 'mediasoup-worker': 'mediasoup-worker' };
 
 async function costOf(file: string, how: 'copied' | 'transcoded') {
   const stream = await product.createStream(how);
