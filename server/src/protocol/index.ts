@@ -3,6 +3,7 @@ export * from './detections.ts';
 export * from './doctor.ts';
 export * from './errors.ts';
 export * from './heartbeatLoop.ts';
+export * from './hls.ts';
 export * from './ids.ts';
 export * from './inferenceControl.ts';
 export * from './ingest.ts';

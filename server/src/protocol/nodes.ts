@@ -15,6 +15,11 @@ export const nodeHeartbeatSchema = z.object({
   capacity: z.number().int().positive(),
   load: z.number().nonnegative(),
   version: z.string().max(40),
+  /** sfu only: http base of its HLS origin, bearer `hlsOriginToken`. */
+  hlsUrl: z
+    .url({ protocol: /^https?$/ })
+    .max(200)
+    .optional(),
 });
 export type NodeHeartbeat = z.infer<typeof nodeHeartbeatSchema>;
 

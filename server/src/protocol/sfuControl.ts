@@ -1,7 +1,9 @@
 import { z } from 'zod';
+import { hlsViewSchema, packagerSettingsSchema, storedRecordingSchema } from './hls.ts';
 import { idSchema, ipSchema, mediaKindSchema, opaqueSchema, portSchema } from './ids.ts';
 import { ingestStatsSchema } from './ingest.ts';
 import { mediaRequests } from './mediaRequests.ts';
+import { modelDescriptionSchema } from './model.ts';
 import { layerTimelineSchema, producerViewSchema, simulcastLayerSchema } from './signaling.ts';
 import { openSourceSchema, sourceProgressSchema } from './source.ts';
 
@@ -107,6 +109,17 @@ export const sfuControlContract = {
     },
     resumeTap: { params: z.object({ publicationId: idSchema }), result: nothing },
     closeTap: { params: z.object({ publicationId: idSchema }), result: nothing },
+    /** Settings of a live Publication's HLS, on its begin and on change. Without it: on demand, not recorded. */
+    setPackager: { params: z.object({ publicationId: idSchema, settings: packagerSettingsSchema }), result: nothing },
+    /** What HLS viewers need to read detection messages; stored beside the media. */
+    describeModel: {
+      params: z.object({ publicationId: idSchema, description: modelDescriptionSchema }),
+      result: nothing,
+    },
+    /** Every Recording on this node, those that grow included. */
+    listRecordings: { params: nothing, result: z.object({ recordings: z.array(storedRecordingSchema) }) },
+    /** One that is gone is no refusal; one that grows is refused (`conflict`). */
+    deleteRecording: { params: z.object({ streamId: idSchema, publicationId: idSchema }), result: nothing },
     /** Everything this node holds, as plain JSON, for tests and the system page. */
     dump: { params: nothing, result: opaqueSchema },
   },
@@ -131,6 +144,9 @@ export const sfuControlContract = {
     }),
     /** Another layer of a simulcast is the analysed one now; analysis must begin anew, since its tap is on the one before. */
     analysedProducer: z.object({ publicationId: idSchema, streamId: idSchema, producerId: idSchema }),
+    hls: z.object({ publicationId: idSchema, streamId: idSchema, hls: hlsViewSchema }),
+    /** A Recording began, grew (at most every 10 s), or ended. */
+    recording: z.object({ recording: storedRecordingSchema }),
     ingestStats: z.object({ publicationId: idSchema, streamId: idSchema, ingest: ingestStatsSchema }),
     sourceStarted: z.object({ publicationId: idSchema, streamId: idSchema, producers: z.array(producerViewSchema) }),
     sourceProgress: z.object({ publicationId: idSchema, streamId: idSchema, progress: sourceProgressSchema }),

@@ -1,4 +1,4 @@
-import { type RequestHandlers, type SfuControlContract } from '@framelock/server/protocol';
+import { Refusal, type RequestHandlers, type SfuControlContract } from '@framelock/server/protocol';
 import type { SfuNode } from '../SfuNode.ts';
 import { probePorts } from './probePorts.ts';
 
@@ -104,6 +104,14 @@ export function sfuHandlers({
         },
       };
     },
+    setPackager: () => notYet(),
+    describeModel: () => notYet(),
+    listRecordings: () => ({ recordings: [] }),
+    deleteRecording: () => notYet(),
     dump: () => node.dump(),
   };
+}
+
+function notYet(): never {
+  throw new Refusal('unsupported', 'HLS is being built');
 }
