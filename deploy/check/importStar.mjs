@@ -7,10 +7,17 @@ import { dirname, relative, resolve, sep } from 'node:path';
 
 const packages = ['server', 'sfu', 'inference', 'client', 'db', 'deploy'];
 
+/** `tap` receives RTP by UDP: for Node only. `tap/testing` is its sender, for tests and benches. */
+const nodeProtocol = [
+  '@framelock/server/protocol',
+  '@framelock/server/protocol/tap',
+  '@framelock/server/protocol/tap/testing',
+];
+
 const mayImport = {
   server: ['@framelock/db'],
-  sfu: ['@framelock/server/protocol'],
-  inference: ['@framelock/server/protocol'],
+  sfu: nodeProtocol,
+  inference: nodeProtocol,
   client: ['@framelock/server/protocol'],
   db: [],
   deploy: [],

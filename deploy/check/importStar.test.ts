@@ -10,6 +10,9 @@ test.each([
   ['client/src/rtc/A.ts', '@framelock/server/protocol'],
   ['sfu/src/A.ts', '@framelock/server/protocol'],
   ['inference/src/A.ts', '@framelock/server/protocol'],
+  ['inference/src/A.ts', '@framelock/server/protocol/tap'],
+  ['sfu/src/A.ts', '@framelock/server/protocol/tap'],
+  ['sfu/src/A.test.ts', '@framelock/server/protocol/tap/testing'],
   ['server/src/A.ts', '@framelock/db'],
   ['server/src/A.ts', './protocol/index.ts'],
   ['sfu/src/A.ts', 'mediasoup'],
@@ -27,6 +30,7 @@ test.each([
 test.each([
   ['client/src/rtc/A.ts', '@framelock/db'],
   ['client/src/rtc/A.ts', '../../../server/src/protocol/index.ts'],
+  ['client/src/rtc/A.ts', '@framelock/server/protocol/tap'],
   ['client/src/rtc/A.ts', 'mediasoup'],
   ['sfu/src/A.ts', '@framelock/inference'],
   ['sfu/src/A.ts', 'drizzle-orm'],

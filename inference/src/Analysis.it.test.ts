@@ -4,20 +4,26 @@ import type { AddressInfo } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { decode } from '@msgpack/msgpack';
 import { type DetectionMessage, detectionMessageSchema } from '@framelock/server/protocol';
+import { unixMs, type VideoCodec } from '@framelock/server/protocol/tap';
+import {
+  encodeClip,
+  packetise,
+  type Random,
+  seededRandom,
+  type TestFrame,
+  writeRtp,
+} from '@framelock/server/protocol/tap/testing';
 import { pino } from 'pino';
 import { afterEach, describe, expect, it } from 'vitest';
 import { WebSocketServer } from 'ws';
+import { readNumber } from './decode/readNumber.ts';
 import { Analysis } from './Analysis.ts';
 import { DecodePool } from './decode/DecodePool.ts';
 import type { DetectRequest, DetectResult } from './detect/Detector.ts';
 import type { DetectorPool } from './detect/DetectorPool.ts';
 import { floatsPerPicture, type InputSpec, placePicture } from './detect/inputSpec.ts';
 import { TensorSlots } from './detect/TensorSlots.ts';
-import type { VideoCodec } from './ingest/Depacketiser.ts';
-import { encodeClip, readNumber } from './ingest/testClip.ts';
-import { packetise, type Random, seededRandom, type TestFrame, writeRtp } from './ingest/testPackets.ts';
 import { createMetrics } from './metrics.ts';
-import { unixMs } from './unixMs.ts';
 
 /**
  * The heart of the product: real encoders, real UDP with loss, the real chain up to the tensor. Each picture says its

@@ -1,4 +1,11 @@
 import { type AnalysisView, type ModelDescription, Refusal } from '@framelock/server/protocol';
+import {
+  readTapParameters,
+  RtpReceiver,
+  type SocketAddress,
+  type UdpDrops,
+  unixMs,
+} from '@framelock/server/protocol/tap';
 import type { Logger } from 'pino';
 import { AnalysisCounts } from './AnalysisCounts.ts';
 import { AnalysisTarget } from './AnalysisTarget.ts';
@@ -7,13 +14,9 @@ import type { DecodePool } from './decode/DecodePool.ts';
 import type { DecodeStream } from './decode/DecodeStream.ts';
 import type { DetectResult } from './detect/Detector.ts';
 import type { DetectorLease, DetectorPool } from './detect/DetectorPool.ts';
-import { RtpReceiver, type SocketAddress } from './ingest/RtpReceiver.ts';
-import { readTapParameters } from './ingest/tapParameters.ts';
-import type { UdpDrops } from './ingest/udpDrops.ts';
 import type { Metrics } from './metrics.ts';
 import { DetectionPublisher } from './publish/DetectionPublisher.ts';
 import { encodeDetections } from './publish/encodeDetections.ts';
-import { unixMs } from './unixMs.ts';
 
 const silentTapMs = 30_000;
 /** After the Detector gave up: how soon to ask for another, ms. */

@@ -6,6 +6,7 @@ import {
   Refusal,
   type RequestHandlers,
 } from '@framelock/server/protocol';
+import { readUdpDrops, type ReceiverCounts, type SocketAddress, unixMs } from '@framelock/server/protocol/tap';
 import type { Logger } from 'pino';
 import { Analysis } from './Analysis.ts';
 import { ModelCatalogue } from './catalogue/ModelCatalogue.ts';
@@ -13,10 +14,7 @@ import type { Config } from './config.ts';
 import { ControlServer } from './control/ControlServer.ts';
 import { DecodePool } from './decode/DecodePool.ts';
 import { type DetectorLease, DetectorPool } from './detect/DetectorPool.ts';
-import type { ReceiverCounts, SocketAddress } from './ingest/RtpReceiver.ts';
-import { readUdpDrops } from './ingest/udpDrops.ts';
 import { createMetrics, type Metrics } from './metrics.ts';
-import { unixMs } from './unixMs.ts';
 import packageJson from '../package.json' with { type: 'json' };
 
 /** Publications that this node says it can take; the server prefers nodes with room. */

@@ -1,4 +1,4 @@
-import type { VideoCodec } from '../ingest/Depacketiser.ts';
+import type { VideoCodec } from '@framelock/server/protocol/tap';
 import type { DecodeStream, DecodeStreamEvents } from './DecodeStream.ts';
 import { DecodeWorker } from './DecodeWorker.ts';
 

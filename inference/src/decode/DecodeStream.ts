@@ -1,5 +1,5 @@
-import type { EncodedFrame, VideoCodec } from '../ingest/Depacketiser.ts';
 import { Refusal, RtpTimeUnwrapper } from '@framelock/server/protocol';
+import type { EncodedFrame, VideoCodec } from '@framelock/server/protocol/tap';
 import type { DecodedReport, DecodeTarget, FromDecodeThread, ToDecodeThread } from './decodeMessages.ts';
 
 /** Frames given to the thread and not reported yet; more means that decoding can't keep up: one second at 30 fps. */

@@ -1,5 +1,4 @@
-import { unixMs } from '../unixMs.ts';
-import type { VideoCodec } from '../ingest/Depacketiser.ts';
+import { unixMs, type VideoCodec } from '@framelock/server/protocol/tap';
 import { FrameSampler } from '../sample/FrameSampler.ts';
 import { WaitingSlot } from '../sample/WaitingSlot.ts';
 import type { DecodeTarget, FromDecodeThread, ToDecodeThread, WaitingPicture } from './decodeMessages.ts';

@@ -1,5 +1,5 @@
+import type { VideoCodec } from '@framelock/server/protocol/tap';
 import { Worker } from 'node:worker_threads';
-import type { VideoCodec } from '../ingest/Depacketiser.ts';
 import type { FromDecodeThread } from './decodeMessages.ts';
 import { DecodeStream, type DecodeStreamEvents } from './DecodeStream.ts';
 

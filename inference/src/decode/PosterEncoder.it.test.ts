@@ -1,8 +1,7 @@
+import type { VideoCodec } from '@framelock/server/protocol/tap';
+import { encodeClip, expectedBytes } from '@framelock/server/protocol/tap/testing';
 import { spawnSync } from 'node:child_process';
 import { afterEach, describe, expect, it } from 'vitest';
-import { encodeClip } from '../ingest/testClip.ts';
-import type { VideoCodec } from '../ingest/Depacketiser.ts';
-import { expectedBytes } from '../ingest/testPackets.ts';
 import { maxPosterBytes, PosterEncoder, posterSize } from './PosterEncoder.ts';
 import { VideoDecoder } from './VideoDecoder.ts';
 

@@ -1,7 +1,7 @@
 import * as constants from 'node-av/constants';
 import { Codec, CodecContext, Frame, Log, Packet, Rational } from 'node-av/lib';
 import { videoClockRate } from '@framelock/server/protocol';
-import type { VideoCodec } from '../ingest/Depacketiser.ts';
+import type { VideoCodec } from '@framelock/server/protocol/tap';
 
 /** FFmpeg's own decoders, and dav1d for AV1: no encoder library, no hardware. */
 const decoderNames: Record<VideoCodec, string> = { h264: 'h264', vp8: 'vp8', vp9: 'vp9', av1: 'libdav1d' };

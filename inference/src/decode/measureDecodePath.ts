@@ -1,3 +1,5 @@
+import { unixMs, type VideoCodec } from '@framelock/server/protocol/tap';
+import { encodeClip, packetise, seededRandom, writeRtp } from '@framelock/server/protocol/tap/testing';
 import { fork } from 'node:child_process';
 import dgram from 'node:dgram';
 import { once } from 'node:events';
@@ -6,17 +8,14 @@ import { availableParallelism, cpus } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { pino } from 'pino';
+import { readNumber } from './readNumber.ts';
 import { Analysis } from '../Analysis.ts';
 import { DecodePool } from './DecodePool.ts';
 import type { DetectRequest } from '../detect/Detector.ts';
 import type { DetectorPool } from '../detect/DetectorPool.ts';
 import { floatsPerPicture, type InputSpec, placePicture } from '../detect/inputSpec.ts';
 import { TensorSlots } from '../detect/TensorSlots.ts';
-import type { VideoCodec } from '../ingest/Depacketiser.ts';
-import { encodeClip, readNumber } from '../ingest/testClip.ts';
-import { packetise, seededRandom, writeRtp } from '../ingest/testPackets.ts';
 import { createMetrics } from '../metrics.ts';
-import { unixMs } from '../unixMs.ts';
 
 /**
  * CPU per source frame and last-packet-to-tensor time of the decode path, without a model: another process replays

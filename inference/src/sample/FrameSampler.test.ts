@@ -1,5 +1,5 @@
+import { seededRandom } from '@framelock/server/protocol/tap/testing';
 import { describe, expect, it } from 'vitest';
-import { seededRandom } from '../ingest/testPackets.ts';
 import { FrameSampler } from './FrameSampler.ts';
 import { WaitingSlot, createWaitingCell, takeWaiting } from './WaitingSlot.ts';
 

@@ -1,16 +1,16 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import type { InputSpec, Placement } from '../detect/inputSpec.ts';
 import type { VideoCodec } from './Depacketiser.ts';
 import type { TestFrame } from './testPackets.ts';
 
 /**
- * Tests and benches only: clips whose every picture carries its number as a bar code, and the way to read it back from
- * an input tensor. Columns: red, one for each bit (white = 1), blue; the lower half has the bits inverted.
+ * Tests and benches only: clips whose every picture carries its number as a bar code. Columns: red, one for each bit
+ * (white = 1), blue; the lower half has the bits inverted.
  */
 export const codeBits = 12;
-const columns = codeBits + 2;
+export const codeColumns = codeBits + 2;
+const columns = codeColumns;
 
 export interface ClipOptions {
   codec: VideoCodec;
@@ -148,32 +148,4 @@ function splitObus(unit: Buffer): TestFrame {
     offset = next + size;
   }
   return { key, units };
-}
-
-/** The number in a tensor, or why it can't be read: any doubt is a failure. */
-export function readNumber(spec: InputSpec, tensor: Float32Array, placement: Placement): number | string {
-  const { contentX, contentY, contentWidth, contentHeight } = placement;
-  const pixel = (plane: number, column: number, row: number): number => {
-    const x = contentX + Math.floor(((column + 0.5) * contentWidth) / columns);
-    const y = contentY + Math.floor(row * contentHeight);
-    const value = tensor[(plane * spec.height + y) * spec.width + x]!;
-    return (value - spec.bias[plane]!) / spec.scale[plane]! / 255;
-  };
-  const [red, blue] = spec.channels === 'rgb' ? [0, 2] : [2, 0];
-  if (pixel(red, 0, 0.25) < 0.7 || pixel(blue, 0, 0.25) > 0.3) return 'the left edge is not red';
-  if (pixel(blue, columns - 1, 0.75) < 0.7 || pixel(red, columns - 1, 0.75) > 0.3) return 'the right edge is not blue';
-  let number = 0;
-  for (let bit = 0; bit < codeBits; bit++) {
-    for (let plane = 0; plane < 3; plane++) {
-      const upper = pixel(plane, bit + 1, 0.2);
-      const lower = pixel(plane, bit + 1, 0.8);
-      if (Math.abs(upper - lower) < 0.6) return `bit ${bit} is not clear: ${upper.toFixed(2)} over ${lower.toFixed(2)}`;
-      if (plane === 0 && upper > lower) number |= 1 << bit;
-      if (plane > 0 && upper > lower !== ((number >> bit) & 1) > 0) return `bit ${bit} is coloured`;
-    }
-  }
-  const padding = tensor[spec.width * spec.height - 1]!;
-  const padded = contentX + contentWidth < spec.width || contentY + contentHeight < spec.height;
-  if (padded && Math.abs(padding - (spec.pad * spec.scale[0] + spec.bias[0])) > 1e-3) return 'the padding is not clean';
-  return number;
 }

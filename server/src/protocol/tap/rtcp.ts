@@ -1,4 +1,4 @@
-import { videoClockRate } from '@framelock/server/protocol';
+import { videoClockRate } from '../rtpTime.ts';
 import { sequenceBetween } from './RtpPacket.ts';
 
 const packetType = { senderReport: 200, receiverReport: 201, transportFeedback: 205, payloadFeedback: 206 } as const;

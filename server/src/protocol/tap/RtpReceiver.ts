@@ -2,7 +2,7 @@ import dgram from 'node:dgram';
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { isIPv6 } from 'node:net';
-import { unixMs } from '../unixMs.ts';
+import { unixMs } from './unixMs.ts';
 import { createDepacketiser } from './createDepacketiser.ts';
 import type { BrokenReason, Depacketiser, EncodedFrame } from './Depacketiser.ts';
 import { NackList } from './NackList.ts';

@@ -1,5 +1,6 @@
-import { Refusal, parseOrRefuse, videoClockRate } from '@framelock/server/protocol';
 import { z } from 'zod';
+import { Refusal, parseOrRefuse } from '../errors.ts';
+import { videoClockRate } from '../rtpTime.ts';
 import type { VideoCodec } from './Depacketiser.ts';
 
 /** The part of mediasoup's RtpParameters that a receiver needs. */
