@@ -46,6 +46,10 @@ export function createFakeSfu(nodeSecret: string, nodeId = 'sfu-1'): Promise<Fak
     closeSource: () => ({}),
     probePorts: () => ({ ports: [], ffmpeg: null }),
     closeTap: () => ({}),
+    setPackager: () => ({}),
+    describeModel: () => ({}),
+    listRecordings: () => ({ recordings: [] }),
+    deleteRecording: () => ({}),
     dump: () => ({}),
   };
   return FakeNode.create({ nodeId, kind: 'sfu', contract: sfuControlContract, handlers, nodeSecret });
