@@ -20,8 +20,8 @@ interface ConfigModule {
 
 // By a computed path: deploy imports no package of the product (docs/ARCHITECTURE.md), it only reads their schema here.
 const schemas = await Promise.all(
-  ['server', 'sfu', 'inference'].map(async (name) => {
-    const module = (await import(new URL(`${name}/src/config.ts`, root).href)) as ConfigModule;
+  ['server/src', 'sfu/src', 'sfu/src/hls', 'inference/src'].map(async (name) => {
+    const module = (await import(new URL(`${name}/config.ts`, root).href)) as ConfigModule;
     return { name, schema: module.environmentSchema };
   }),
 );

@@ -7,9 +7,10 @@ import { dirname, relative, resolve, sep } from 'node:path';
 
 const packages = ['server', 'sfu', 'inference', 'client', 'db', 'deploy'];
 
-/** `tap` receives RTP by UDP: for Node only. `tap/testing` is its sender, for tests and benches. */
+/** `node` needs node:crypto, `tap` receives RTP by UDP: for Node only. `tap/testing` is its sender, for tests and benches. */
 const nodeProtocol = [
   '@framelock/server/protocol',
+  '@framelock/server/protocol/node',
   '@framelock/server/protocol/tap',
   '@framelock/server/protocol/tap/testing',
 ];

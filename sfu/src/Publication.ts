@@ -65,6 +65,8 @@ export class Publication extends EventEmitter<PublicationEvents> {
   /** From the first simulcast layer on. */
   #layers: SimulcastLayers | undefined;
   #tap: FrameTap | undefined;
+  /** Besides `#tap`, for HLS. */
+  readonly #mediaTaps = new Set<FrameTap>();
   /** Counts openTap and closeTap, so that an overtaken openTap knows it. */
   #tapGeneration = 0;
   #closed = false;
@@ -169,6 +171,7 @@ export class Publication extends EventEmitter<PublicationEvents> {
     held.release();
     held.producer.close();
     if (this.#tap?.producerId === producerId) this.closeTap(reason);
+    this.#closeMediaTaps(reason, producerId);
     this.emit('producerClosed', producerId, reason);
     this.#layers?.remove(producerId);
     this.#closeIfEmpty(reason);
@@ -180,8 +183,7 @@ export class Publication extends EventEmitter<PublicationEvents> {
 
   /** Replaces an open FrameTap. */
   async openTap(remote: SocketAddress, listenIp: string): Promise<FrameTap> {
-    const videos = [...this.#producers.values()].map((one) => one.producer).filter(({ kind }) => kind === 'video');
-    const producer = this.#layers?.analysed ?? videos[0];
+    const producer = this.tapped('video');
     if (!producer) throw new Refusal('notFound', 'this Publication has no video');
     this.closeTap('replaced');
     const generation = this.#tapGeneration;
@@ -194,6 +196,37 @@ export class Publication extends EventEmitter<PublicationEvents> {
     }
     this.#tap = tap;
     return tap;
+  }
+
+  /** The Producer that taps copy: of a simulcast the analysed layer, so that its timestamps are the detections' own. */
+  tapped(kind: MediaKind): types.Producer | undefined {
+    if (kind === 'video' && this.#layers?.analysed) return this.#layers.analysed;
+    for (const { producer } of this.#producers.values()) if (producer.kind === kind) return producer;
+    return undefined;
+  }
+
+  /** A copy besides the analysis' own, paused until it is resumed; ends with its Producer. */
+  async openMediaTap(kind: MediaKind, remote: SocketAddress, listenIp: string): Promise<FrameTap> {
+    const producer = this.tapped(kind);
+    if (!producer) throw new Refusal('notFound', `this Publication has no ${kind}`);
+    const tap = await askMediasoup('openMediaTap', () =>
+      FrameTap.create({ publicationId: this.id, router: this.#router, producer, listenIp, remote }),
+    );
+    if (producer.closed || this.#closed) {
+      tap.close('overtaken');
+      throw new Refusal('conflict', `openMediaTap: the ${kind} ended meanwhile`);
+    }
+    for (const one of this.#mediaTaps) if (one.closed) this.#mediaTaps.delete(one);
+    this.#mediaTaps.add(tap);
+    return tap;
+  }
+
+  #closeMediaTaps(reason: string, producerId?: string): void {
+    for (const tap of this.#mediaTaps) {
+      if (producerId !== undefined && tap.producerId !== producerId) continue;
+      this.#mediaTaps.delete(tap);
+      tap.close(reason);
+    }
   }
 
   async resumeTap(): Promise<void> {
@@ -213,6 +246,7 @@ export class Publication extends EventEmitter<PublicationEvents> {
     this.#closed = true;
     this.#layers?.close();
     this.closeTap(reason);
+    this.#closeMediaTaps(reason);
     for (const [producerId, { producer, release }] of this.#producers) {
       release();
       producer.close();
@@ -230,6 +264,7 @@ export class Publication extends EventEmitter<PublicationEvents> {
       producers: this.producers,
       feed: this.feed.dump(),
       tap: this.#tap?.dump() ?? null,
+      mediaTaps: [...this.#mediaTaps].filter(({ closed }) => !closed).map((tap) => tap.dump()),
       ...(this.#layers ? { simulcast: this.#layers.dump() } : {}),
     };
   }

@@ -49,6 +49,8 @@ export interface SfuNodeOptions {
 export type SfuNodeEvents = { [E in EventOf<SfuControlContract>]: [EventData<SfuControlContract, E>] } & {
   /** A peer's last transport is gone. */
   peerGone: [peerId: string];
+  /** A Publication began; it tells its end itself. */
+  publication: [Publication];
   /** The node is of no use any more: a Worker does not start again. */
   failed: [Error];
 };
@@ -241,6 +243,7 @@ export class SfuNode extends EventEmitter<SfuNodeEvents> {
   #watchPublication(publication: Publication): void {
     const { id: publicationId, streamId } = publication;
     this.#publications.set(publicationId, publication);
+    this.emit('publication', publication);
     publication.on('producer', (producerId) => {
       this.#producers.set(producerId, publication);
       this.#log.info({ streamId, publicationId, producerId }, 'Producer opened');

@@ -14,6 +14,7 @@ import {
 } from '@framelock/server/protocol';
 import { reachableAddress } from '../listenAddresses.ts';
 import { maxFeedMessageBytes } from '../tap/DetectionFeed.ts';
+import type { HlsHost } from '../hls/HlsHost.ts';
 import type { SfuNode } from '../SfuNode.ts';
 import { hasBearer } from './bearer.ts';
 import { ControlConnection } from './ControlConnection.ts';
@@ -23,6 +24,7 @@ import { sfuHandlers } from './sfuHandlers.ts';
 
 export interface ControlServerOptions {
   node: SfuNode;
+  hls?: HlsHost | undefined;
   nodeSecret: string;
   host: string;
   /** 0 = any free port. */
@@ -98,8 +100,10 @@ export class ControlServer {
       if (pathname === '/healthz') return this.#answerHealth(response);
       if (pathname !== '/metrics') throw new Refusal('notFound', 'there is nothing here');
       this.#mustBeKnown(request);
-      const { metrics } = this.#options.node;
-      const text = await metrics.scrape();
+      const { node, hls } = this.#options;
+      const { metrics } = node;
+      const [own, ofHls] = await Promise.all([metrics.scrape(), hls?.metrics() ?? '']);
+      const text = own + ofHls;
       response.writeHead(200, { 'content-type': metrics.registry.contentType }).end(text);
     } catch (error) {
       this.#refuse(response, error);
@@ -158,9 +162,10 @@ export class ControlServer {
     const ownerId = named.success ? named.data : randomUUID();
     this.#controlSockets.handleUpgrade(request, socket, head, (ws) => {
       (socket as Socket).setNoDelay(true);
-      const { node, log } = this.#options;
+      const { node, hls, log } = this.#options;
       const handlers = sfuHandlers({
         node,
+        hls,
         feedUrl: (publicationId) => `${this.url}/feed/${publicationId}`,
         claimPeer: (peerId) => this.#owners.claim(ownerId, peerId),
         claimSource: (publicationId) => this.#owners.claim(ownerId, publicationId),

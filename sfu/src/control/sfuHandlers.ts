@@ -1,9 +1,12 @@
 import { Refusal, type RequestHandlers, type SfuControlContract } from '@framelock/server/protocol';
+import type { HlsHost } from '../hls/HlsHost.ts';
 import type { SfuNode } from '../SfuNode.ts';
 import { probePorts } from './probePorts.ts';
 
 export interface SfuHandlersOptions {
   node: SfuNode;
+  /** Without it this node makes no HLS. */
+  hls: HlsHost | undefined;
   /** Where an inference node sends the detections of a Publication. */
   feedUrl(publicationId: string): string;
   /** Told before a transport is made, so that the peer ends with the server that asked for it. */
@@ -17,6 +20,7 @@ export interface SfuHandlersOptions {
 /** The control contract on one SfuNode. Parameters were validated by the RpcCallee; opaque ones are by their taker. */
 export function sfuHandlers({
   node,
+  hls,
   feedUrl,
   claimPeer,
   claimSource,
@@ -104,14 +108,24 @@ export function sfuHandlers({
         },
       };
     },
-    setPackager: () => notYet(),
-    describeModel: () => notYet(),
-    listRecordings: () => ({ recordings: [] }),
-    deleteRecording: () => notYet(),
-    dump: () => node.dump(),
+    setPackager: async ({ publicationId, settings }) => {
+      await required(hls).setPackager(publicationId, settings);
+      return {};
+    },
+    describeModel: async ({ publicationId, description }) => {
+      await required(hls).describeModel(publicationId, description);
+      return {};
+    },
+    listRecordings: () => hls?.listRecordings() ?? { recordings: [] },
+    deleteRecording: async (recording) => {
+      await required(hls).deleteRecording(recording);
+      return {};
+    },
+    dump: async () => ({ ...node.dump(), hls: (await hls?.dump()) ?? null }),
   };
 }
 
-function notYet(): never {
-  throw new Refusal('unsupported', 'HLS is being built');
+function required(hls: HlsHost | undefined): HlsHost {
+  if (!hls) throw new Refusal('unsupported', 'this sfu node makes no HLS');
+  return hls;
 }

@@ -21,6 +21,8 @@ export type FeedRefusal = 'notBinary' | 'oversized' | 'empty' | 'notAMap' | 'rat
  */
 export class DetectionFeed {
   readonly publicationId: string;
+  /** Gets each message too: the packager of HLS. Must not keep the caller waiting. */
+  mirror: ((message: Buffer) => void) | undefined;
   readonly #transport: types.DirectTransport;
   readonly #dataProducer: types.DataProducer;
   readonly #metrics: SfuMetrics;
@@ -93,6 +95,7 @@ export class DetectionFeed {
       return refusal;
     }
     this.#dataProducer.send(message);
+    this.mirror?.(message);
     this.#messages++;
     this.#metrics.feedMessages.inc();
     this.#metrics.feedBytes.inc(message.length);

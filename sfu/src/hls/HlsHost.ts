@@ -1,0 +1,233 @@
+import { fork, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import type { Logger } from 'pino';
+import {
+  Refusal,
+  RpcCaller,
+  type ModelDescription,
+  type Opaque,
+  type PackagerSettings,
+  type StoredRecording,
+} from '@framelock/server/protocol';
+import { ConfigError } from '../config.ts';
+import type { Publication } from '../Publication.ts';
+import type { SfuNode } from '../SfuNode.ts';
+import { hlsControlContract, type HlsControlContract, type HlsMessage } from './hlsControl.ts';
+import { PublicationFeed } from './PublicationFeed.ts';
+
+export interface HlsHostOptions {
+  node: SfuNode;
+  /** Of the hls process, besides what this process has. */
+  environment?: Record<string, string>;
+  log: Logger;
+}
+
+const exitConfig = 78;
+const startTimeoutMs = 15_000;
+const stopTimeoutMs = 4_000;
+const backoffMs = { least: 250, most: 10_000 };
+/** One that ran so long was well. */
+const wellAfterMs = 30_000;
+/** Detections that wait in the channel of a process that does not read: more are dropped. */
+const maxWaiting = 512;
+
+/**
+ * The sfu's hls process: packagers and their origin, apart from everything that WebRTC needs. It is started again when it
+ * dies, and told all Publications anew; what it had stored it finds on its disk.
+ */
+export class HlsHost {
+  readonly #options: HlsHostOptions;
+  readonly #log: Logger;
+  readonly #feeds = new Map<string, PublicationFeed>();
+  #child: ChildProcess | undefined;
+  #rpc: RpcCaller<HlsControlContract> | undefined;
+  #url: string | undefined;
+  #startedAtMs = 0;
+  #failures = 0;
+  #waiting = 0;
+  #retryTimer: NodeJS.Timeout | undefined;
+  #closed = false;
+  /** Times that it died. */
+  restarts = 0;
+  detectionsDropped = 0;
+
+  private constructor(options: HlsHostOptions) {
+    this.#options = options;
+    this.#log = options.log;
+    options.node.on('publication', (publication) => this.#watch(publication));
+  }
+
+  /** @throws ConfigError where its port is taken or its configuration is wrong. */
+  static async create(options: HlsHostOptions): Promise<HlsHost> {
+    const host = new HlsHost(options);
+    await host.#start();
+    return host;
+  }
+
+  /** http base of its origin; undefined while it is away. */
+  get url(): string | undefined {
+    return this.#rpc ? this.#url : undefined;
+  }
+
+  get pid(): number | undefined {
+    return this.#child?.pid;
+  }
+
+  get taps(): number {
+    return [...this.#feeds.values()].reduce((sum, feed) => sum + feed.taps, 0);
+  }
+
+  async #start(): Promise<void> {
+    const { environment } = this.#options;
+    // The same port again, so that who knows the origin finds it.
+    const port = this.#url ? { HLS_PORT: new URL(this.#url).port } : {};
+    const child = fork(new URL('./main.ts', import.meta.url), [], {
+      serialization: 'advanced',
+      env: { ...process.env, ...environment, ...port },
+      stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
+    });
+    this.#child = child;
+    this.#startedAtMs = performance.now();
+    const listening = new Promise<string>((resolve, reject) => {
+      const rpc = (this.#rpc = new RpcCaller<HlsControlContract>(hlsControlContract, {
+        send: (text) => child.send({ text } satisfies HlsMessage),
+        on: {
+          listening: ({ url }) => resolve(url),
+          want: ({ publicationId }) => this.#feeds.get(publicationId)?.setWanted(true),
+          unwant: ({ publicationId }) => this.#feeds.get(publicationId)?.setWanted(false),
+          hls: (data) => this.#options.node.emit('hls', data),
+          recording: (data) => this.#options.node.emit('recording', data),
+        },
+        onMalformed: (reason) => this.#log.warn({ reason }, 'malformed message of the hls process'),
+      }));
+      child.on('message', ({ text }: { text: string }) => rpc.receive(text));
+      child.once('exit', (code, signal) => {
+        rpc.close('the hls process ended');
+        reject(
+          code === exitConfig
+            ? new ConfigError('the hls process cannot start; see above')
+            : new Error(`the hls process ended with ${signal ?? code}`),
+        );
+        this.#onExit(child, code, signal);
+      });
+      child.once('error', reject);
+      setTimeout(() => reject(new Error('the hls process does not answer')), startTimeoutMs).unref();
+    });
+    try {
+      this.#url = await listening;
+    } catch (error) {
+      child.kill('SIGKILL');
+      throw error;
+    }
+    this.#log.info({ pid: child.pid, url: this.#url }, 'hls process listening');
+    for (const feed of this.#feeds.values()) this.#attach(feed);
+  }
+
+  #onExit(child: ChildProcess, code: number | null, signal: NodeJS.Signals | null): void {
+    if (this.#child !== child) return;
+    this.#child = this.#rpc = undefined;
+    this.#waiting = 0;
+    for (const feed of this.#feeds.values()) feed.detach();
+    if (this.#closed) return;
+    this.restarts++;
+    this.#failures = performance.now() - this.#startedAtMs > wellAfterMs ? 1 : this.#failures + 1;
+    const waitMs = Math.min(backoffMs.most, backoffMs.least * 2 ** (this.#failures - 1));
+    this.#log.error({ code, signal, waitMs }, 'the hls process died; starting it again');
+    for (const { publication } of this.#feeds.values()) {
+      const alert = 'The HLS packager stopped and is being started again.';
+      this.#options.node.emit('hls', {
+        publicationId: publication.id,
+        streamId: publication.streamId,
+        hls: { state: 'failed', alert },
+      });
+    }
+    if (this.#url === undefined) return; // its first start: create() tells
+    this.#retryTimer = setTimeout(() => void this.#start().catch(() => {}), waitMs); // its exit brings us here again
+  }
+
+  #watch(publication: Publication): void {
+    const feed = new PublicationFeed({ publication, log: this.#log });
+    this.#feeds.set(publication.id, feed);
+    publication.once('closed', (reason) => {
+      this.#feeds.delete(publication.id);
+      feed.close(reason);
+    });
+    this.#attach(feed);
+  }
+
+  #attach(feed: PublicationFeed): void {
+    const rpc = this.#rpc;
+    if (!rpc || this.#url === undefined) return;
+    const sendDetection = (publicationId: string, detection: Uint8Array): void =>
+      this.#sendDetection({ publicationId, detection });
+    feed
+      .attach({ rpc, sendDetection })
+      .catch((error: Error) => this.#log.warn({ error: error.message }, 'a Publication is not known to HLS'));
+  }
+
+  #sendDetection(message: HlsMessage): void {
+    const child = this.#child;
+    if (!child?.connected) return;
+    if (this.#waiting >= maxWaiting) {
+      this.detectionsDropped++;
+      return;
+    }
+    this.#waiting++;
+    child.send(message, () => this.#waiting--);
+  }
+
+  #ask(): RpcCaller<HlsControlContract> {
+    if (!this.#rpc || this.#url === undefined) throw new Refusal('unavailable', 'the hls process is being started');
+    return this.#rpc;
+  }
+
+  async setPackager(publicationId: string, settings: PackagerSettings): Promise<void> {
+    await this.#feed(publicationId).setPackager(settings);
+  }
+
+  async describeModel(publicationId: string, description: ModelDescription): Promise<void> {
+    await this.#feed(publicationId).describeModel(description);
+  }
+
+  #feed(publicationId: string): PublicationFeed {
+    const feed = this.#feeds.get(publicationId);
+    if (!feed) throw new Refusal('notFound', `there is no Publication ${publicationId}`);
+    return feed;
+  }
+
+  async listRecordings(): Promise<{ recordings: StoredRecording[] }> {
+    return this.#ask().request('listRecordings', {});
+  }
+
+  async deleteRecording(recording: { streamId: string; publicationId: string }): Promise<void> {
+    await this.#ask().request('deleteRecording', recording);
+  }
+
+  /** Prometheus text of the hls process; empty while it is away. */
+  async metrics(): Promise<string> {
+    const answer = await this.#rpc?.request('metrics', {}, 2_000).catch(() => undefined);
+    return answer?.text ?? '';
+  }
+
+  async dump(): Promise<Opaque> {
+    const { pid, url, restarts, taps, detectionsDropped } = this;
+    const inside = await this.#rpc?.request('dump', {}, 2_000).catch(() => null);
+    return { pid, url, restarts, taps, detectionsDropped, process: inside ?? null };
+  }
+
+  /** Resolves when its process is gone. */
+  async close(): Promise<void> {
+    if (this.#closed) return;
+    this.#closed = true;
+    clearTimeout(this.#retryTimer);
+    for (const feed of this.#feeds.values()) feed.close('shutdown');
+    this.#feeds.clear();
+    const child = this.#child;
+    if (!child || child.exitCode !== null || child.signalCode !== null) return;
+    const gone = once(child, 'exit');
+    const timer = setTimeout(() => child.kill('SIGKILL'), stopTimeoutMs);
+    child.kill('SIGTERM');
+    await gone;
+    clearTimeout(timer);
+  }
+}
