@@ -1,0 +1,2 @@
+/** What server and nodes share beside the wire, for Node only: browsers have no node:crypto. */
+export * from './hlsOriginToken.ts';
