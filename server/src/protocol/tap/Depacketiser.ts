@@ -1,6 +1,8 @@
 import type { RtpPacket } from './RtpPacket.ts';
 
 export type VideoCodec = 'h264' | 'vp8' | 'vp9' | 'av1';
+export type AudioCodec = 'opus';
+export type TapCodec = VideoCodec | AudioCodec;
 
 /** Largest compressed Frame taken, bytes: a 4K key frame is below 4 MiB. */
 const maxFrameBytes = 8 * 1024 * 1024;
@@ -9,6 +11,7 @@ const maxFrameBytes = 8 * 1024 * 1024;
 export interface EncodedFrame {
   /** u32. */
   rtpTimestamp: number;
+  /** Can be decoded without those before it; of audio, each can. */
   key: boolean;
   /** Unix ms of its last packet to arrive. */
   receivedAtMs: number;
@@ -28,6 +31,8 @@ export interface DepacketiserEvents {
 
 /** What a payload format makes of the packets of one timestamp. */
 export interface FrameAssembly {
+  /** Whatever its marker says (RFC 7587: Opus sets it where a talk spurt begins). */
+  readonly packetIsFrame?: boolean;
   /** False: this packet cannot belong here, so the Frame is broken. */
   add(payload: Buffer, first: boolean): boolean;
   /** The Frame's decoder packets, each a list of parts, or undefined when it is not whole. */
@@ -80,7 +85,7 @@ export class Depacketiser {
       if (this.#bytes > maxFrameBytes || !this.#assembly.add(packet.payload, this.#first)) this.#broken = 'malformed';
     }
     this.#first = false;
-    if (packet.marker) this.#finish();
+    if (packet.marker || this.#assembly.packetIsFrame) this.#finish();
   }
 
   #begin(timestamp: number): void {

@@ -1,12 +1,14 @@
 import dgram from 'node:dgram';
 import { once } from 'node:events';
+import fc from 'fast-check';
 import { afterEach, describe, expect, it } from 'vitest';
 import { NackList } from './NackList.ts';
 import { ReorderBuffer } from './ReorderBuffer.ts';
 import { RtpReceiver } from './RtpReceiver.ts';
 import { parseRtpPacket, type RtpPacket } from './RtpPacket.ts';
 import { ReceptionStatistics, writeNack, writePli } from './rtcp.ts';
-import { writeRtp } from './testPackets.ts';
+import { readSenderReport, type SenderReport } from './senderReport.ts';
+import { writeRtp, writeSenderReport } from './testPackets.ts';
 
 const open: { close(): void }[] = [];
 afterEach(() => {
@@ -64,7 +66,7 @@ describe('RTCP', () => {
   it('is laid out as the RFCs say', () => {
     expect(writePli(1, 2).toString('hex')).toBe('81ce00020000000100000002');
     expect(writeNack(1, 2, [65_535, 0, 15, 40]).toString('hex')).toBe('81cd00040000000100000002ffff800100280000');
-    const statistics = new ReceptionStatistics();
+    const statistics = new ReceptionStatistics(90_000);
     for (const s of [65_534, 65_535, 1]) statistics.packet(s, 0, 0);
     const senderReport = Buffer.from('80c80006000000070000aaaabbbb0000000000010000000200000003', 'hex');
     statistics.rtcp(senderReport, 1000);
@@ -74,7 +76,63 @@ describe('RTCP', () => {
   });
 });
 
+describe('a sender report', () => {
+  it('comes out as it was written, also from behind other packets', () => {
+    fc.assert(
+      fc.property(fc.nat(4e12), fc.nat(0xffffffff), fc.nat(0xffffffff), (ntpUnixMs, rtpTimestamp, ssrc) => {
+        const compound = Buffer.concat([writePli(1, 2), writeSenderReport(ssrc, ntpUnixMs, rtpTimestamp)]);
+        const report = readSenderReport(compound, ssrc)!;
+        expect(report.rtpTimestamp).toBe(rtpTimestamp);
+        expect(report.ntpUnixMs).toBeCloseTo(ntpUnixMs, 3);
+        expect(readSenderReport(compound, (ssrc + 1) >>> 0)).toBeUndefined();
+      }),
+      { seed: 20261121 },
+    );
+  });
+
+  it('is not read from anything else', () => {
+    fc.assert(
+      fc.property(fc.uint8Array({ maxLength: 80 }), (bytes) => {
+        readSenderReport(Buffer.from(bytes), 1);
+      }),
+      { seed: 20261121 },
+    );
+  });
+});
+
 describe('RtpReceiver', () => {
+  it('takes Opus, a frame a packet, without asking for key frames or packets, and tells sender reports', async () => {
+    const sfu = dgram.createSocket('udp4');
+    open.push(sfu);
+    sfu.bind(0, '127.0.0.1');
+    await once(sfu, 'listening');
+    const asked: number[] = [];
+    sfu.on('message', (message) => asked.push(message[1]!));
+    const frames: number[] = [];
+    const reports: SenderReport[] = [];
+    const receiver = await RtpReceiver.create({
+      host: '127.0.0.1',
+      onFrame: (frame) => frames.push(frame.rtpTimestamp),
+      onBroken: () => {},
+      onSenderReport: (report) => reports.push(report),
+    });
+    open.push({ close: () => receiver.close('test') });
+    receiver.start({ ip: '127.0.0.1', port: sfu.address().port }, { codec: 'opus', payloadType: 100, ssrc: 7 });
+    const send = (datagram: Buffer) => sfu.send(datagram, receiver.local.port, '127.0.0.1');
+    // 3 is lost.
+    for (const s of [1, 2, 4, 5]) {
+      const fields = { payloadType: 100, ssrc: 7, marker: false, sequenceNumber: s, timestamp: s * 960 };
+      send(writeRtp(fields, Buffer.from([0xfc, 0xff, 0xfe])));
+    }
+    send(writeSenderReport(7, 1_700_000_000_500, 960));
+    send(writeSenderReport(8, 1_700_000_000_500, 960));
+    await expect.poll(() => frames).toEqual([960, 1920, 3840, 4800]);
+    await expect.poll(() => reports).toEqual([{ ntpUnixMs: 1_700_000_000_500, rtpTimestamp: 960 }]);
+    await expect.poll(() => asked).toContain(201);
+    expect(asked.filter((type) => type !== 201)).toEqual([]);
+    expect(receiver.counts.lost).toBe(1);
+  });
+
   it('counts as lost what a full buffer gives up, also when nothing is held any more', async () => {
     const sfu = dgram.createSocket('udp4');
     open.push(sfu);

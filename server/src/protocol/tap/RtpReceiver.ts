@@ -9,7 +9,8 @@ import { NackList } from './NackList.ts';
 import { ReorderBuffer } from './ReorderBuffer.ts';
 import { ReceptionStatistics, writeNack, writePli } from './rtcp.ts';
 import { looksLikeRtcp, parseRtpPacket } from './RtpPacket.ts';
-import type { TapParameters } from './tapParameters.ts';
+import { readSenderReport, type SenderReport } from './senderReport.ts';
+import { clockRateOf, type TapParameters } from './tapParameters.ts';
 import { type UdpDrops, udpKey } from './udpDrops.ts';
 
 /** More than a second of 20 Mbit/s, so that a stalled event loop does not lose packets in the kernel. It may give less. */
@@ -18,6 +19,8 @@ const holeTickMs = 10;
 const maxNackedAtOnce = 128;
 const keyFrameRequestEveryMs = 300;
 const receiverReportEveryMs = 1000;
+/** Audio is not sent again: a hole is only waited for as long as packets may overtake each other. */
+const audioHoleWaitMs = 60;
 
 export interface SocketAddress {
   ip: string;
@@ -27,6 +30,7 @@ export interface SocketAddress {
 export interface ReceiverEvents {
   onFrame(frame: EncodedFrame): void;
   onBroken(reason: BrokenReason): void;
+  onSenderReport?(report: SenderReport): void;
 }
 
 export interface RtpReceiverOptions extends ReceiverEvents {
@@ -54,14 +58,14 @@ export interface ReceiverCounts {
   socketErrors: number;
 }
 
-/** The UDP end of a FrameTap: packets in, compressed Frames out; asks for what is missing. */
+/** The UDP end of a FrameTap: packets in, compressed Frames out; asks for what is missing where it is video. */
 export class RtpReceiver {
   readonly #options: RtpReceiverOptions;
   readonly #socket: dgram.Socket;
   readonly #ssrc = randomBytes(4).readUInt32BE(0);
-  readonly #statistics = new ReceptionStatistics();
   readonly #nacks = new NackList();
-  #reorder: ReorderBuffer;
+  #statistics: ReceptionStatistics | undefined;
+  #reorder: ReorderBuffer | undefined;
   #depacketiser: Depacketiser | undefined;
   #remote: SocketAddress | undefined;
   #tap: TapParameters | undefined;
@@ -92,7 +96,6 @@ export class RtpReceiver {
     const type = isIPv6(options.host) ? 'udp6' : 'udp4';
     this.#socket = dgram.createSocket({ type, recvBufferSize: receiveBufferBytes });
     this.#socket.on('message', (datagram, from) => this.#receive(datagram, from));
-    this.#reorder = this.#createReorder();
   }
 
   static async create(options: RtpReceiverOptions): Promise<RtpReceiver> {
@@ -131,6 +134,7 @@ export class RtpReceiver {
   start(remote: SocketAddress, tap: TapParameters): void {
     this.#remote = remote;
     this.#tap = tap;
+    this.#statistics = new ReceptionStatistics(clockRateOf(tap.codec));
     this.#reorder = this.#createReorder();
     this.#depacketiser = createDepacketiser(tap.codec, {
       onFrame: (frame) => {
@@ -146,8 +150,14 @@ export class RtpReceiver {
     this.#reportTimer = setInterval(() => this.#report(), receiverReportEveryMs);
   }
 
+  /** NACK and PLI mean something to the sender. */
+  get #repairs(): boolean {
+    return this.#tap !== undefined && this.#tap.codec !== 'opus';
+  }
+
   #createReorder(): ReorderBuffer {
     return new ReorderBuffer({
+      maxWaitMs: this.#repairs ? undefined : audioHoleWaitMs,
       onPacket: (packet, gap) => {
         this.#depacketiser?.push(packet, gap);
         if (gap) this.requestKeyFrame();
@@ -163,7 +173,7 @@ export class RtpReceiver {
       return;
     }
     const nowMs = unixMs();
-    if (looksLikeRtcp(datagram)) return this.#statistics.rtcp(datagram, nowMs);
+    if (looksLikeRtcp(datagram)) return this.#rtcp(datagram, nowMs);
     const packet = parseRtpPacket(datagram, nowMs);
     if (packet === undefined) {
       counts.malformed++;
@@ -176,36 +186,43 @@ export class RtpReceiver {
     counts.packets++;
     counts.bytes += datagram.length;
     this.#lastPacketAtMs = nowMs;
-    this.#statistics.packet(packet.sequenceNumber, packet.timestamp, nowMs);
-    const outcome = this.#reorder.push(packet);
+    this.#statistics!.packet(packet.sequenceNumber, packet.timestamp, nowMs);
+    const reorder = this.#reorder!;
+    const outcome = reorder.push(packet);
     if (outcome === 'duplicate') counts.duplicate++;
     else if (outcome === 'late') counts.late++;
     else if (outcome === 'held') counts.reordered++;
-    counts.lost = this.#reorder.lost; // a full buffer gives a hole up, and may hold nothing then
-    if (this.#reorder.held > 0) this.#chaseHoles(nowMs);
+    counts.lost = reorder.lost; // a full buffer gives a hole up, and may hold nothing then
+    if (reorder.held > 0) this.#chaseHoles(reorder, nowMs);
   }
 
-  #chaseHoles(nowMs: number): void {
-    this.#reorder.expire(nowMs);
-    this.counts.lost = this.#reorder.lost;
-    if (this.#reorder.held === 0) {
+  #rtcp(datagram: Buffer, nowMs: number): void {
+    this.#statistics!.rtcp(datagram, nowMs);
+    const report = this.#options.onSenderReport && readSenderReport(datagram, this.#tap!.ssrc);
+    if (report) this.#options.onSenderReport!(report);
+  }
+
+  #chaseHoles(reorder: ReorderBuffer, nowMs: number): void {
+    reorder.expire(nowMs);
+    this.counts.lost = reorder.lost;
+    if (reorder.held === 0) {
       this.#nacks.clear();
       return;
     }
-    const due = this.#nacks.due(this.#reorder.missing(maxNackedAtOnce), this.#reorder.highest, nowMs);
+    const due = this.#repairs ? this.#nacks.due(reorder.missing(maxNackedAtOnce), reorder.highest, nowMs) : [];
     if (due.length > 0) {
       this.counts.nackedPackets += due.length;
       this.#send(writeNack(this.#ssrc, this.#tap!.ssrc, due));
     }
     this.#holeTimer ??= setTimeout(() => {
       this.#holeTimer = undefined;
-      if (!this.#closed && this.#reorder.held > 0) this.#chaseHoles(unixMs());
+      if (!this.#closed && this.#reorder!.held > 0) this.#chaseHoles(this.#reorder!, unixMs());
     }, holeTickMs);
   }
 
   /** At most one PLI in 300 ms; a request inside that time is sent at its end, if it is still needed then. */
   requestKeyFrame(): void {
-    if (this.#closed || this.#tap === undefined || this.#keyFrameTimer !== undefined) return;
+    if (this.#closed || this.#tap === undefined || !this.#repairs || this.#keyFrameTimer !== undefined) return;
     const nowMs = performance.now();
     const waitMs = this.#keyFrameRequestedAtMs + keyFrameRequestEveryMs - nowMs;
     if (waitMs > 0) {
@@ -228,7 +245,7 @@ export class RtpReceiver {
 
   #report(): void {
     if (this.#lastPacketAtMs !== undefined) {
-      this.#send(this.#statistics.report(this.#ssrc, this.#tap!.ssrc, unixMs()));
+      this.#send(this.#statistics!.report(this.#ssrc, this.#tap!.ssrc, unixMs()));
     }
     if (this.#depacketiser?.needsKey) this.requestKeyFrame();
   }

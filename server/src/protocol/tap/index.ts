@@ -7,6 +7,7 @@ export * from './RtpPacket.ts';
 export * from './RtpReceiver.ts';
 export * from './createDepacketiser.ts';
 export * from './rtcp.ts';
+export * from './senderReport.ts';
 export * from './tapParameters.ts';
 export * from './udpDrops.ts';
 export * from './unixMs.ts';

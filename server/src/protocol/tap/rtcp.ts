@@ -1,7 +1,11 @@
-import { videoClockRate } from '../rtpTime.ts';
 import { sequenceBetween } from './RtpPacket.ts';
 
-const packetType = { senderReport: 200, receiverReport: 201, transportFeedback: 205, payloadFeedback: 206 } as const;
+export const packetType = {
+  senderReport: 200,
+  receiverReport: 201,
+  transportFeedback: 205,
+  payloadFeedback: 206,
+} as const;
 
 /** Picture Loss Indication, RFC 4585 section 6.3.1. */
 export function writePli(senderSsrc: number, mediaSsrc: number): Buffer {
@@ -40,6 +44,7 @@ function writeFeedback(type: number, format: number, senderSsrc: number, mediaSs
  * assumes 150 ms, within which it does not answer a second NACK for the same packet.
  */
 export class ReceptionStatistics {
+  readonly #clockRate: number;
   #first: number | undefined;
   #highest = 0;
   #received = 0;
@@ -50,15 +55,20 @@ export class ReceptionStatistics {
   #lastSenderReport = 0;
   #lastSenderReportAtMs = 0;
 
+  /** `clockRate`: of the RTP timestamps, Hz. */
+  constructor(clockRate: number) {
+    this.#clockRate = clockRate;
+  }
+
   packet(sequenceNumber: number, rtpTimestamp: number, receivedAtMs: number): void {
     this.#received++;
     if (this.#first === undefined) this.#first = this.#highest = sequenceNumber;
     const ahead = sequenceBetween(sequenceNumber, this.#highest & 0xffff);
     if (ahead > 0) this.#highest += ahead;
-    const transit = ((receivedAtMs * videoClockRate) / 1000 - rtpTimestamp) % 2 ** 32;
+    const transit = ((receivedAtMs * this.#clockRate) / 1000 - rtpTimestamp) % 2 ** 32;
     if (this.#transit !== undefined) {
       const change = Math.abs(transit - this.#transit);
-      if (change < videoClockRate * 10) this.#jitterTicks += (change - this.#jitterTicks) / 16;
+      if (change < this.#clockRate * 10) this.#jitterTicks += (change - this.#jitterTicks) / 16;
     }
     this.#transit = transit;
   }

@@ -1,7 +1,7 @@
 import { writeLeb128 } from './Av1Assembly.ts';
-import type { VideoCodec } from './Depacketiser.ts';
+import type { TapCodec } from './Depacketiser.ts';
 
-/** Tests and benches only: RTP senders of the four payload formats, written from the RFCs and not from our receivers. */
+/** Tests and benches only: RTP senders of the payload formats, written from the RFCs and not from our receivers. */
 export type Random = () => number;
 
 /** mulberry32: 0 <= x < 1, the same for a seed on every machine. */
@@ -163,7 +163,7 @@ function slice(data: Buffer, mtu: number): Buffer[] {
 }
 
 /** The frame's RTP payloads in a style drawn from `random`. */
-export function packetise(codec: VideoCodec, frame: TestFrame, mtu: number, number: number, random: Random): Buffer[] {
+export function packetise(codec: TapCodec, frame: TestFrame, mtu: number, number: number, random: Random): Buffer[] {
   switch (codec) {
     case 'h264':
       return packetiseH264(frame.units, mtu);
@@ -182,11 +182,13 @@ export function packetise(codec: VideoCodec, frame: TestFrame, mtu: number, numb
       });
     case 'av1':
       return packetiseAv1(frame.units, frame.key, mtu, random() < 0.5);
+    case 'opus':
+      return frame.units;
   }
 }
 
 /** What the decoder must get for it, byte by byte. */
-export function expectedBytes(codec: VideoCodec, frame: TestFrame): Buffer {
+export function expectedBytes(codec: TapCodec, frame: TestFrame): Buffer {
   if (codec === 'h264') return Buffer.concat(frame.units.flatMap((nal) => [Buffer.from([0, 0, 0, 1]), nal]));
   if (codec !== 'av1') return Buffer.concat(frame.units);
   const sized = frame.units.flatMap((obu) => {
@@ -221,4 +223,17 @@ export function writeRtp(fields: RtpFields, payload: Buffer, random?: Random): B
   const pad = Buffer.alloc(padding);
   if (padding > 0) pad[padding - 1] = padding;
   return Buffer.concat([header, payload, pad]);
+}
+
+/** RFC 3550 section 6.4.1, without report blocks. */
+export function writeSenderReport(ssrc: number, ntpUnixMs: number, rtpTimestamp: number): Buffer {
+  const packet = Buffer.alloc(28);
+  packet[0] = 0x80;
+  packet[1] = 200;
+  packet.writeUInt16BE(6, 2);
+  packet.writeUInt32BE(ssrc, 4);
+  packet.writeUInt32BE(Math.floor(ntpUnixMs / 1000) + 2_208_988_800, 8);
+  packet.writeUInt32BE(Math.floor(((ntpUnixMs % 1000) / 1000) * 2 ** 32), 12);
+  packet.writeUInt32BE(rtpTimestamp >>> 0, 16);
+  return packet;
 }
