@@ -79,13 +79,18 @@ describe('RTCP', () => {
 describe('a sender report', () => {
   it('comes out as it was written, also from behind other packets', () => {
     fc.assert(
-      fc.property(fc.nat(4e12), fc.nat(0xffffffff), fc.nat(0xffffffff), (ntpUnixMs, rtpTimestamp, ssrc) => {
-        const compound = Buffer.concat([writePli(1, 2), writeSenderReport(ssrc, ntpUnixMs, rtpTimestamp)]);
-        const report = readSenderReport(compound, ssrc)!;
-        expect(report.rtpTimestamp).toBe(rtpTimestamp);
-        expect(report.ntpUnixMs).toBeCloseTo(ntpUnixMs, 3);
-        expect(readSenderReport(compound, (ssrc + 1) >>> 0)).toBeUndefined();
-      }),
+      fc.property(
+        fc.integer({ min: 0, max: 4e12 }),
+        fc.nat(0xffffffff),
+        fc.nat(0xffffffff),
+        (ntpUnixMs, rtpTimestamp, ssrc) => {
+          const compound = Buffer.concat([writePli(1, 2), writeSenderReport(ssrc, ntpUnixMs, rtpTimestamp)]);
+          const report = readSenderReport(compound, ssrc)!;
+          expect(report.rtpTimestamp).toBe(rtpTimestamp);
+          expect(report.ntpUnixMs).toBeCloseTo(ntpUnixMs, 3);
+          expect(readSenderReport(compound, (ssrc + 1) >>> 0)).toBeUndefined();
+        },
+      ),
       { seed: 20261121 },
     );
   });

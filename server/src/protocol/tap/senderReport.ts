@@ -19,7 +19,9 @@ export function readSenderReport(datagram: Buffer, ssrc: number): SenderReport |
       // A sender without a wall clock writes 0.
       if (seconds === 0 && fraction === 0) return undefined;
       return {
-        ntpUnixMs: (seconds - ntpToUnixS) * 1000 + (fraction * 1000) / 2 ** 32,
+        // Era 1 of NTP begins in 2036 (RFC 5905 section 6).
+        ntpUnixMs:
+          ((seconds < 2 ** 31 ? seconds + 2 ** 32 : seconds) - ntpToUnixS) * 1000 + (fraction * 1000) / 2 ** 32,
         rtpTimestamp: datagram.readUInt32BE(offset + 16),
       };
     }

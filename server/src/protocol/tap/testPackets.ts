@@ -232,7 +232,7 @@ export function writeSenderReport(ssrc: number, ntpUnixMs: number, rtpTimestamp:
   packet[1] = 200;
   packet.writeUInt16BE(6, 2);
   packet.writeUInt32BE(ssrc, 4);
-  packet.writeUInt32BE(Math.floor(ntpUnixMs / 1000) + 2_208_988_800, 8);
+  packet.writeUInt32BE((Math.floor(ntpUnixMs / 1000) + 2_208_988_800) >>> 0, 8);
   packet.writeUInt32BE(Math.floor(((ntpUnixMs % 1000) / 1000) * 2 ** 32), 12);
   packet.writeUInt32BE(rtpTimestamp >>> 0, 16);
   return packet;
