@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { ScratchPostgres } from '../test/ScratchPostgres.ts';
 import { Database } from './Database.ts';
+import type { RecordingFacts, RecordingPosition } from './stores/RecordingStore.ts';
 
 const problems: string[] = [];
 const postgres = await ScratchPostgres.create(problems);
@@ -26,6 +27,9 @@ describe.each(engines)('Database on %s', (engine) => {
   beforeEach(async () => {
     for (const stream of await database.streams.list()) await database.streams.delete(stream.id);
     await database.nodes.deleteOlderThan(-1_000_000);
+    const left = await database.recordings.list({ limit: 1_000 });
+    const hidden = await database.recordings.listDeleted();
+    await database.recordings.delete([...left, ...hidden].map(({ id }) => id));
   });
   afterAll(async () => {
     await database.close();
@@ -69,6 +73,25 @@ describe.each(engines)('Database on %s', (engine) => {
     expect((await database.streams.setSource('one', null))?.source).toBeNull();
     expect(await database.streams.listWithSource()).toEqual([]);
     expect(await database.streams.setSource('none', source)).toBeUndefined();
+  });
+
+  it('changes name and settings of a Stream, each by itself and in one step', async () => {
+    await database.streams.insert({ id: 'one', name: 'n', streamKey: 'key' });
+    expect((await database.streams.get('one'))?.settings).toBeNull();
+    expect(await database.streams.change('one', { name: `it's "ü"` })).toMatchObject({
+      name: `it's "ü"`,
+      settings: null,
+    });
+    expect((await database.streams.change('one', {}))?.name).toBe(`it's "ü"`);
+    await Promise.all([
+      database.streams.change('one', { settings: { hls: 'always' } }),
+      database.streams.change('one', { settings: { recording: true, recordingMaxAgeHours: null } }),
+    ]);
+    expect(await database.streams.change('one', { settings: { hls: 'off' } })).toMatchObject({
+      name: `it's "ü"`,
+      settings: { hls: 'off', recording: true, recordingMaxAgeHours: null },
+    });
+    expect(await database.streams.change('none', { name: 'x' })).toBeUndefined();
   });
 
   it('deletes a Stream with its Publications, once', async () => {
@@ -115,6 +138,93 @@ describe.each(engines)('Database on %s', (engine) => {
     expect(await database.nodes.deleteOlderThan(60_000)).toBe(0);
     expect(await database.nodes.deleteOlderThan(-1_000)).toBe(1);
     expect(await database.nodes.listAlive(60_000)).toEqual([]);
+  });
+
+  it('keeps the HLS address of a node', async () => {
+    await database.nodes.seen({ ...node, id: 'a', hlsUrl: 'http://127.0.0.1:3' });
+    expect((await database.nodes.listAlive(60_000))[0]?.hlsUrl).toBe('http://127.0.0.1:3');
+    await database.nodes.seen({ ...node, id: 'a' });
+    expect((await database.nodes.listAlive(60_000))[0]?.hlsUrl).toBeNull();
+  });
+
+  it('finds a Publication by its id, and the one that runs', async () => {
+    await database.streams.insert({ id: 'one', name: 'n', streamKey: 'key' });
+    await database.publications.begin({ id: 'p', streamId: 'one', sfuNodeId: 's', serverId: 'me' });
+    expect((await database.publications.openOfStream('one'))?.id).toBe('p');
+    await database.publications.end('p', 'publisherLeft');
+    expect(await database.publications.openOfStream('one')).toBeUndefined();
+    expect((await database.publications.get('p'))?.sfuNodeId).toBe('s');
+    expect(await database.publications.get('none')).toBeUndefined();
+  });
+
+  describe('Recordings', () => {
+    const at = (minute: number) => new Date(Date.UTC(2026, 10, 20, 10, minute, 0, 123));
+    const facts = (id: string, minute: number, rest: Partial<RecordingFacts> = {}): RecordingFacts => ({
+      ...{ id, streamId: 'one', nodeId: 'a', startedAt: at(minute), endedAt: at(minute + 1), durationS: 60.0625 },
+      ...{ bytes: 20_000_000_000, width: 1280, height: 720, hasAudio: true, segments: 30, state: 'complete' as const },
+      ...rest,
+    });
+    const listed = async (options: Parameters<Database['recordings']['list']>[0]) =>
+      (await database.recordings.list(options)).map(({ id }) => id);
+
+    it('are kept as told, and replaced by what is told next', async () => {
+      await database.streams.insert({ id: 'one', name: 'n', streamKey: 'key' });
+      await database.recordings.put(facts('r', 0, { state: 'recording', bytes: 5 }));
+      await database.recordings.put(facts('r', 0, { nodeId: 'b' }));
+      expect(await database.recordings.get('r')).toEqual({
+        ...facts('r', 0, { nodeId: 'b' }),
+        ...{ streamName: 'n', streamSettings: null, streamExists: true, deletedAt: null },
+      });
+      expect(await database.recordings.get('none')).toBeUndefined();
+      expect(await database.recordings.idsOfNode('a')).toEqual([]);
+      expect(await database.recordings.idsOfNode('b')).toEqual(['r']);
+    });
+
+    it('come newest first in pages, those of one moment by their ids', async () => {
+      for (const [id, minute] of Object.entries({ e: 0, d: 1, c: 1, b: 1, a: 2 })) {
+        await database.recordings.put(facts(id, minute));
+      }
+      await database.recordings.put(facts('x', 9, { streamId: 'two' }));
+      const seen: string[] = [];
+      for (let after: RecordingPosition | undefined; ;) {
+        const page = await database.recordings.list({ streamId: 'one', after, limit: 2 });
+        if (page.length === 0) break;
+        seen.push(...page.map(({ id }) => id));
+        after = page.at(-1);
+      }
+      expect(seen).toEqual(['a', 'd', 'c', 'b', 'e']);
+      expect(await listed({ limit: 2 })).toEqual(['x', 'a']);
+      expect(await database.recordings.streamIds()).toEqual(['one', 'two']);
+      expect((await database.recordings.listOfStream('two')).map(({ id }) => id)).toEqual(['x']);
+    });
+
+    it('outlive their Stream, with its last name and settings', async () => {
+      await database.streams.insert({ id: 'one', name: 'old', streamKey: 'key' });
+      await database.recordings.put(facts('r', 0));
+      await database.recordings.put(facts('other', 0, { streamId: 'two' }));
+      await database.streams.change('one', { name: 'new', settings: { recordingMaxAgeHours: null } });
+      await database.recordings.keepStreamFacts('one');
+      await database.streams.delete('one');
+      await database.recordings.put(facts('r', 0, { bytes: 7 }));
+      expect(await database.recordings.get('r')).toMatchObject({
+        ...{ streamExists: false, streamName: 'new', streamSettings: { recordingMaxAgeHours: null }, bytes: 7 },
+      });
+      expect(await database.recordings.get('other')).toMatchObject({ streamName: null, streamSettings: null });
+    });
+
+    it('are hidden while they wait to be deleted, also when their node tells of them again', async () => {
+      await database.recordings.put(facts('r', 0));
+      expect(await database.recordings.markDeleted('r')).toBe(true);
+      expect(await database.recordings.markDeleted('none')).toBe(false);
+      await database.recordings.put(facts('r', 0, { bytes: 8 }));
+      expect(await listed({ limit: 9 })).toEqual([]);
+      expect(await database.recordings.streamIds()).toEqual([]);
+      expect((await database.recordings.get('r'))?.deletedAt).toBeInstanceOf(Date);
+      expect((await database.recordings.listDeleted()).map(({ id }) => id)).toEqual(['r']);
+      expect(await database.recordings.delete(['r', 'none'])).toBe(1);
+      expect(await database.recordings.delete([])).toBe(0);
+      expect(await database.recordings.listDeleted()).toEqual([]);
+    });
   });
 
   it('answers many questions at once', async () => {

@@ -4,6 +4,7 @@ import { PgliteConnection } from './PgliteConnection.ts';
 import { PostgresConnection } from './PostgresConnection.ts';
 import { NodeStore } from './stores/NodeStore.ts';
 import { PublicationStore } from './stores/PublicationStore.ts';
+import { RecordingStore } from './stores/RecordingStore.ts';
 import { StreamStore } from './stores/StreamStore.ts';
 
 export interface DatabaseOptions {
@@ -19,6 +20,7 @@ export class Database {
   readonly streams: StreamStore;
   readonly publications: PublicationStore;
   readonly nodes: NodeStore;
+  readonly recordings: RecordingStore;
   readonly #connection: DatabaseConnection;
 
   private constructor(connection: DatabaseConnection) {
@@ -26,6 +28,7 @@ export class Database {
     this.streams = new StreamStore(connection.drizzle);
     this.publications = new PublicationStore(connection.drizzle);
     this.nodes = new NodeStore(connection.drizzle);
+    this.recordings = new RecordingStore(connection.drizzle);
   }
 
   /** @throws UnusableDatabase where the folder is in use, or the database does not answer or refuses us. */

@@ -1,6 +1,7 @@
 export { Database, type DatabaseOptions } from './Database.ts';
 export { UnusableDatabase } from './UnusableDatabase.ts';
-export type { NodeRow, PublicationRow, StreamRow } from './schema.ts';
+export type { NodeRow, PublicationRow, RecordingRow, StreamRow } from './schema.ts';
 export type { NodeStore } from './stores/NodeStore.ts';
 export type { PublicationStore } from './stores/PublicationStore.ts';
+export type { KnownRecording, RecordingFacts, RecordingPosition, RecordingStore } from './stores/RecordingStore.ts';
 export type { StreamStore } from './stores/StreamStore.ts';

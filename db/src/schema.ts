@@ -1,4 +1,15 @@
-import { index, integer, jsonb, pgTable, real, text, timestamp } from 'drizzle-orm/pg-core';
+import {
+  bigint,
+  boolean,
+  doublePrecision,
+  index,
+  integer,
+  jsonb,
+  pgTable,
+  real,
+  text,
+  timestamp,
+} from 'drizzle-orm/pg-core';
 
 const instant = (name: string) => timestamp(name, { withTimezone: true, mode: 'date' });
 
@@ -11,6 +22,8 @@ export const streams = pgTable('streams', {
   modelId: text('model_id'),
   /** The SourceSpec that feeds it, as the API took it; the server checks it again when it reads it. */
   source: jsonb('source'),
+  /** What was changed of the server's streamSettingsSchema; the rest has its defaults. Checked when it is read. */
+  settings: jsonb('settings'),
   createdAt: instant('created_at').notNull().defaultNow(),
 });
 
@@ -43,9 +56,46 @@ export const nodes = pgTable('nodes', {
   capacity: integer('capacity').notNull(),
   load: real('load').notNull(),
   version: text('version').notNull(),
+  /** sfu only: http base of its HLS origin. */
+  hlsUrl: text('hls_url'),
   lastSeenAt: instant('last_seen_at').notNull().defaultNow(),
 });
 
+/**
+ * Recordings as their nodes told of them. The files are on the node, under the Stream's id, so a Recording outlives its
+ * Stream: no foreign key, and a copy of what is needed of the Stream, made when that is deleted.
+ */
+export const recordings = pgTable(
+  'recordings',
+  {
+    /** The Publication's. */
+    id: text('id').primaryKey(),
+    streamId: text('stream_id').notNull(),
+    /** Of a Stream that was deleted: its last name, and its settings, by which its Recordings are still kept. */
+    streamName: text('stream_name'),
+    streamSettings: jsonb('stream_settings'),
+    nodeId: text('node_id').notNull(),
+    /** Wall clock of its first and after its last frame, by the node's clock. */
+    startedAt: instant('started_at').notNull(),
+    endedAt: instant('ended_at').notNull(),
+    durationS: doublePrecision('duration_s').notNull(),
+    bytes: bigint('bytes', { mode: 'number' }).notNull(),
+    width: integer('width').notNull(),
+    height: integer('height').notNull(),
+    hasAudio: boolean('has_audio').notNull(),
+    segments: integer('segments').notNull(),
+    state: text('state', { enum: ['recording', 'complete', 'recovered'] }).notNull(),
+    /** Somebody deleted it while its node was away: hidden, and gone when the node is back. */
+    deletedAt: instant('deleted_at'),
+  },
+  (table) => [
+    index('recordings_newest').on(table.startedAt, table.id),
+    index('recordings_stream').on(table.streamId, table.startedAt),
+    index('recordings_node').on(table.nodeId),
+  ],
+);
+
+export type RecordingRow = typeof recordings.$inferSelect;
 export type StreamRow = typeof streams.$inferSelect;
 export type PublicationRow = typeof publications.$inferSelect;
 export type NodeRow = typeof nodes.$inferSelect;

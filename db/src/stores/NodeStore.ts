@@ -11,8 +11,8 @@ export class NodeStore {
   }
 
   /** Inserts or refreshes; `lastSeenAt` becomes now. */
-  async seen(node: Omit<NodeRow, 'lastSeenAt'>): Promise<void> {
-    const { id: _id, ...rest } = node;
+  async seen(node: Omit<NodeRow, 'lastSeenAt' | 'hlsUrl'> & { hlsUrl?: string | null | undefined }): Promise<void> {
+    const { id: _id, ...rest } = { ...node, hlsUrl: node.hlsUrl ?? null };
     await this.#drizzle
       .insert(nodes)
       .values(node)

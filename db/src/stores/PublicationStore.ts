@@ -21,6 +21,22 @@ export class PublicationStore {
       .where(and(eq(publications.id, id), isNull(publications.endedAt)));
   }
 
+  async get(id: string): Promise<PublicationRow | undefined> {
+    const [row] = await this.#drizzle.select().from(publications).where(eq(publications.id, id));
+    return row;
+  }
+
+  /** The one that runs, also on another server. */
+  async openOfStream(streamId: string): Promise<PublicationRow | undefined> {
+    const [row] = await this.#drizzle
+      .select()
+      .from(publications)
+      .where(and(eq(publications.streamId, streamId), isNull(publications.endedAt)))
+      .orderBy(desc(publications.startedAt))
+      .limit(1);
+    return row;
+  }
+
   /** Newest first. */
   async listOfStream(streamId: string, limit = 50): Promise<PublicationRow[]> {
     return this.#drizzle

@@ -1,4 +1,4 @@
-import { asc, eq, isNotNull } from 'drizzle-orm';
+import { asc, eq, isNotNull, sql } from 'drizzle-orm';
 import type { Drizzle } from '../connection.ts';
 import { type StreamRow, streams } from '../schema.ts';
 
@@ -27,6 +27,25 @@ export class StreamStore {
   /** Undefined when there is no such Stream. */
   async setModel(id: string, modelId: string | null): Promise<StreamRow | undefined> {
     const [row] = await this.#drizzle.update(streams).set({ modelId }).where(eq(streams.id, id)).returning();
+    return row;
+  }
+
+  /** `settings` goes over those that were set before, in one step. Undefined when there is no such Stream. */
+  async change(
+    id: string,
+    { name, settings }: { name?: string | undefined; settings?: Record<string, unknown> | undefined },
+  ): Promise<StreamRow | undefined> {
+    if (name === undefined && settings === undefined) return this.get(id);
+    const [row] = await this.#drizzle
+      .update(streams)
+      .set({
+        ...(name === undefined ? {} : { name }),
+        ...(settings === undefined
+          ? {}
+          : { settings: sql`coalesce(${streams.settings}, '{}'::jsonb) || ${JSON.stringify(settings)}::jsonb` }),
+      })
+      .where(eq(streams.id, id))
+      .returning();
     return row;
   }
 
