@@ -1,8 +1,8 @@
-import type { IncomingMessage, Server } from 'node:http';
+import { createServer, type IncomingMessage, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { Database } from '@framelock/db';
-import { createAdaptorServer } from '@hono/node-server';
+import { getRequestListener } from '@hono/node-server';
 import type { Logger } from 'pino';
 import { Access } from './access/Access.ts';
 import { adminTokenOf } from './access/adminToken.ts';
@@ -11,12 +11,17 @@ import { AnalysisScheduler } from './analysis/AnalysisScheduler.ts';
 import { type Config, ConfigurationError } from './config.ts';
 import { Doctor } from './doctor/Doctor.ts';
 import { DoctorSessions } from './doctor/DoctorSessions.ts';
+import { HlsNodes } from './hls/HlsNodes.ts';
+import { defaultCacheBytes, HlsProxy, maxWaiting } from './hls/HlsProxy.ts';
+import { maxOriginRequests } from './hls/OriginClient.ts';
 import { createApp } from './http/createApp.ts';
 import { endSlowBodies } from './http/endSlowBodies.ts';
 import { Metrics } from './Metrics.ts';
 import { newId } from './newId.ts';
 import { type InferenceNode, NodeRegistry, type SfuNode } from './nodes/NodeRegistry.ts';
 import { type Readiness, nodeTimeoutMs } from './protocol/index.ts';
+import { hlsOriginToken } from './protocol/node.ts';
+import { Recordings } from './recordings/Recordings.ts';
 import { SignalingServer } from './signaling/SignalingServer.ts';
 import { SourceFiles } from './sources/SourceFiles.ts';
 import { Sources } from './sources/Sources.ts';
@@ -41,6 +46,8 @@ export class FramelockServer {
   readonly #streams: Streams;
   readonly #files: SourceFiles;
   readonly #sources: Sources;
+  readonly #recordings: Recordings;
+  readonly #hls: HlsProxy;
   readonly #doctorSessions: DoctorSessions;
   readonly #signaling: SignalingServer;
   readonly #whip: WhipEndpoint;
@@ -87,6 +94,14 @@ export class FramelockServer {
       logger,
       metrics,
     });
+    this.#recordings = Recordings.create({
+      store: database.recordings,
+      sfuNodes: () => this.#registry.sfus,
+      logger,
+      metrics,
+      onDeleted: ({ streamId, id }) => this.#hls.forget(streamId, id),
+    });
+    this.#hls = this.#createHls();
     const { maxPeers } = config;
     this.#signaling = new SignalingServer({
       access: this.#access,
@@ -135,16 +150,38 @@ export class FramelockServer {
       serverId: this.#serverId,
       logger: this.#logger,
       metrics: this.#metrics,
-      onSfu: () => ({ ...this.#streams.sfuEvents, ...this.#sources.sfuEvents }),
+      onSfu: (node) => ({
+        ...this.#streams.sfuEvents,
+        ...this.#sources.sfuEvents,
+        ...this.#recordings.eventsOf(node),
+      }),
       onInference: (node) => this.#analyses.eventsOf(node),
       onOpened: (node) => {
-        if (node.kind === 'inference') this.#analyses.nodeOpened();
-        else this.#sources.nodeOpened();
+        if (node.kind === 'inference') return this.#analyses.nodeOpened();
+        this.#sources.nodeOpened();
+        this.#recordings.nodeOpened(node as SfuNode);
       },
       onLost: (node, reason) => {
         if (node.kind === 'sfu') this.#streams.sfuLost(node as SfuNode, reason);
         else this.#analyses.nodeLost(node as InferenceNode);
       },
+    });
+  }
+
+  #createHls(): HlsProxy {
+    const { publications } = this.#database;
+    return new HlsProxy({
+      access: this.#access,
+      originToken: hlsOriginToken(this.#config.nodeSecret),
+      nodes: new HlsNodes({
+        live: (streamId) => this.#streams.live(streamId),
+        sfuNode: (nodeId) => this.#registry.sfu(nodeId),
+        recording: (id) => this.#recordings.find(id),
+        publications,
+      }),
+      logger: this.#logger,
+      metrics: this.#metrics,
+      onFault: (error, method, path) => this.#logger.error({ err: error, method, path }, 'a request failed'),
     });
   }
 
@@ -154,6 +191,8 @@ export class FramelockServer {
       streams: this.#streams,
       sources: this.#sources,
       files: this.#files,
+      recordings: this.#recordings,
+      hls: this.#hls,
       doctorSessions: this.#doctorSessions,
       doctor: new Doctor({
         host: this.#config.host,
@@ -174,7 +213,11 @@ export class FramelockServer {
       readiness: () => this.#readiness(),
       onFault: (error, method, path) => this.#logger.error({ err: error, method, path }, 'a request failed'),
     });
-    const http = createAdaptorServer({ fetch: app.fetch }) as Server;
+    const listener = getRequestListener(app.fetch);
+    const http = createServer((request, response) => {
+      if (request.url?.startsWith('/hls/')) this.#hls.handle(request, response);
+      else void listener(request, response);
+    });
     endSlowBodies(http, 60_000, ({ method, url }) => method === 'POST' && /^\/api\/v1\/files(?:\?|$)/.test(url ?? ''));
     http.headersTimeout = 15_000;
     http.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) =>
@@ -198,6 +241,10 @@ export class FramelockServer {
     metrics.gauge('framelock_signaling_peers', 'Signalling sockets', () => this.#signaling.peers);
     metrics.gauge('framelock_whip_sessions', 'WHIP sessions, handshakes included', () => this.#whip.sessions);
     metrics.gauge('framelock_whep_sessions', 'WHEP sessions, handshakes included', () => this.#whep.sessions);
+    metrics.labelledGauge('framelock_hls_proxy', 'What the HLS proxy holds, and its limits', 'what', () => [
+      ...Object.entries(this.#hls.figures),
+      ...Object.entries({ maxCachedBytes: defaultCacheBytes, maxWaiting, maxOriginRequests }),
+    ]);
     metrics.gauge('framelock_poster_bytes', 'Memory of posters', () => this.#streams.posters.bytes);
     metrics.labelledGauge('framelock_sources', 'Sources, by state', 'state', () => this.#sources.counts());
     metrics.labelledGauge('framelock_nodes', 'Nodes connected', 'kind', () => [
@@ -268,6 +315,8 @@ export class FramelockServer {
       this.#whep.close(reason);
       await Promise.all([streamsClosed, this.#sources.close()]);
       this.#registry.close(reason);
+      this.#hls.close();
+      await this.#recordings.close();
       await new Promise<void>((resolve) => {
         if (!this.#http.listening) return resolve();
         this.#http.close(() => resolve());

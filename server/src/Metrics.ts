@@ -5,7 +5,7 @@ export class Metrics {
   readonly registry = new Registry();
   readonly #registers = [this.registry];
 
-  /** `door`: http, signaling, upgrade, control, heartbeat. */
+  /** `door`: http, hls, whip, whep, signaling, upgrade, control, heartbeat. */
   readonly refused = new Counter({
     name: 'framelock_refused_messages_total',
     help: 'Messages and requests refused, by the door at which they came and the refusal code',
@@ -56,6 +56,28 @@ export class Metrics {
   readonly viewerWrongFrames = new Counter({
     name: 'framelock_viewer_wrong_frames_total',
     help: 'Pictures that viewers reported as shown with boxes of another frame, drawn as exact',
+    registers: this.#registers,
+  });
+  readonly recordingsDeleted = new Counter({
+    name: 'framelock_recordings_deleted_total',
+    help: 'Recordings deleted, by why: request, age, bytes',
+    labelNames: ['why'],
+    registers: this.#registers,
+  });
+  readonly hlsRequests = new Counter({
+    name: 'framelock_hls_proxy_requests_total',
+    help: 'HLS requests answered, by where from: cache, joined (a request under way), origin, piped (by itself)',
+    labelNames: ['from'],
+    registers: this.#registers,
+  });
+  readonly hlsSentBytes = new Counter({
+    name: 'framelock_hls_proxy_sent_bytes_total',
+    help: 'Bytes of HLS bodies sent to clients',
+    registers: this.#registers,
+  });
+  readonly hlsEvicted = new Counter({
+    name: 'framelock_hls_proxy_evicted_total',
+    help: 'Answers that left the HLS cache to make room',
     registers: this.#registers,
   });
   readonly databaseFaults = new Counter({

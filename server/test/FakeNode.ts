@@ -25,6 +25,8 @@ export class FakeNode<C extends Contract> {
   /** What each control socket said of who dials. */
   readonly dialledBy: unknown[] = [];
   handlers: RequestHandlers<C>;
+  /** Where its HLS origin is said to be. */
+  hlsUrl: string | undefined;
   readonly #options: FakeNodeOptions<C>;
   readonly #http: Server;
   readonly #port: number;
@@ -53,7 +55,9 @@ export class FakeNode<C extends Contract> {
 
   get heartbeat(): NodeHeartbeat {
     const { nodeId, kind } = this.#options;
-    return { nodeId, kind, controlUrl: `ws://127.0.0.1:${this.#port}`, capacity: 10, load: 0, version: 'fake' };
+    const controlUrl = `ws://127.0.0.1:${this.#port}`;
+    const hls = this.hlsUrl === undefined ? {} : { hlsUrl: this.hlsUrl };
+    return { nodeId, kind, controlUrl, capacity: 10, load: 0, version: 'fake', ...hls };
   }
 
   get connections(): number {

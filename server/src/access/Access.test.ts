@@ -69,6 +69,25 @@ describe('Access', () => {
     );
   });
 
+  it('passes are for one Stream, end, and end with the admin token', () => {
+    const access = make('0.0.0.0', 'admin');
+    const pass = access.watchPass('one', 1_000);
+    expect(access.isWatchPass('one', pass, 1_000)).toBe(true);
+    expect(make('0.0.0.0', 'admin').isWatchPass('one', pass, 999)).toBe(true);
+    expect(access.isWatchPass('one', pass, 1_001)).toBe(false);
+    expect(access.isWatchPass('two', pass, 0)).toBe(false);
+    expect(make('0.0.0.0', 'other').isWatchPass('one', pass, 0)).toBe(false);
+    expect(access.isWatchPass('one', pass.replace('1000', '2000'), 0)).toBe(false);
+    expect(access.isWatchPass('one', 'admin', 0)).toBe(false);
+    expect(access.isAdmin(pass)).toBe(false);
+    fc.assert(
+      fc.property(fc.string(), (text) => {
+        expect(access.isWatchPass('one', text, 0)).toBe(false);
+      }),
+      { seed: 20_261_121 },
+    );
+  });
+
   it('asks nodes for their secret on loopback as well', () => {
     expect(make('127.0.0.1').isNode(undefined)).toBe(false);
     expect(make('127.0.0.1').isNode('wrong')).toBe(false);

@@ -1,4 +1,4 @@
-import { createHash, timingSafeEqual } from 'node:crypto';
+import { createHash, createHmac, timingSafeEqual } from 'node:crypto';
 import { Refusal } from '../protocol/index.ts';
 import { hostNameOf, isLoopbackName } from './loopback.ts';
 
@@ -15,11 +15,16 @@ export class Access {
   readonly open: boolean;
   readonly #adminToken: Buffer | undefined;
   readonly #nodeSecret: Buffer;
+  /** Of both secrets: the same on all replicas, and another one as soon as the admin token changes. */
+  readonly #passKey: Buffer;
 
   constructor(options: AccessOptions) {
     this.open = isLoopbackName(options.host);
     this.#adminToken = options.adminToken === undefined ? undefined : digest(options.adminToken);
     this.#nodeSecret = digest(options.nodeSecret);
+    this.#passKey = createHmac('sha256', this.#nodeSecret)
+      .update(this.#adminToken ?? '')
+      .digest();
   }
 
   /**
@@ -70,6 +75,21 @@ export class Access {
     if ((isKey && streamKey !== undefined) || this.#isAdminToken(token)) return;
     if (this.isNode(token)) throw new Refusal('forbidden', 'NODE_SECRET is for nodes: send the stream key');
     throw unauthorized(token);
+  }
+
+  /** Lets its bearer watch one Stream by HLS until then, and do nothing else: for a cookie in place of the token. */
+  watchPass(streamId: string, untilMs: number): string {
+    return `${untilMs}.${this.#watchMac(streamId, untilMs).toString('base64url')}`;
+  }
+
+  isWatchPass(streamId: string, pass: string | undefined, nowMs: number): boolean {
+    const [, until, mac] = /^(\d{1,15})\.([A-Za-z0-9_-]{43})$/.exec(pass ?? '') ?? [];
+    if (until === undefined || mac === undefined || Number(until) < nowMs) return false;
+    return sameDigest(Buffer.from(mac, 'base64url'), this.#watchMac(streamId, Number(until)));
+  }
+
+  #watchMac(streamId: string, untilMs: number): Buffer {
+    return createHmac('sha256', this.#passKey).update(`watch ${streamId} ${untilMs}`).digest();
   }
 
   requirePublisher(token: string | undefined, streamKey: string): void {

@@ -203,6 +203,9 @@ describe('documents', () => {
       '/api/v1/files',
       '/api/v1/files/{name}',
       '/api/v1/models',
+      '/api/v1/recordings',
+      '/api/v1/recordings/{id}',
+      '/api/v1/recordings/{id}/download.mp4',
       '/api/v1/streams',
       '/api/v1/streams/{id}',
       '/api/v1/streams/{id}/model',
@@ -210,10 +213,12 @@ describe('documents', () => {
       '/api/v1/streams/{id}/publication',
       '/api/v1/streams/{id}/source',
       '/healthz',
+      '/hls/{streamId}/index.m3u8',
+      '/hls/{streamId}/{publicationId}/{name}',
       '/metrics',
       '/readyz',
     ]);
-    expect(Object.keys(document.paths['/api/v1/streams/{id}']!).sort()).toEqual(['delete', 'get']);
+    expect(Object.keys(document.paths['/api/v1/streams/{id}']!).sort()).toEqual(['delete', 'get', 'patch']);
   });
 
   it('need nothing from another host', async () => {
@@ -225,16 +230,22 @@ describe('documents', () => {
 });
 
 describe('pages', () => {
-  it.each(['/', '/publish/abc', '/watch/abc?mode=lock', '/models', '/markers', '/system'])(
-    '%s is the SPA',
-    async (path) => {
-      const { status, text, headers } = await server.request(path);
-      expect([status, text]).toEqual([200, '<!doctype html><title>pages</title>']);
-      expect(headers.get('cache-control')).toBe('no-cache');
-      expect(headers.get('content-security-policy')).toContain("script-src 'self' 'wasm-unsafe-eval'");
-      expect(headers.get('x-content-type-options')).toBe('nosniff');
-    },
-  );
+  it.each([
+    '/',
+    '/publish/abc',
+    '/watch/abc?mode=lock',
+    '/recordings',
+    '/recordings/abc',
+    '/models',
+    '/markers',
+    '/system',
+  ])('%s is the SPA', async (path) => {
+    const { status, text, headers } = await server.request(path);
+    expect([status, text]).toEqual([200, '<!doctype html><title>pages</title>']);
+    expect(headers.get('cache-control')).toBe('no-cache');
+    expect(headers.get('content-security-policy')).toContain("script-src 'self' 'wasm-unsafe-eval'");
+    expect(headers.get('x-content-type-options')).toBe('nosniff');
+  });
 
   it('tell a browser in a page, and a program in JSON, that nothing is there', async () => {
     const browser = await server.request('/nowhere', { headers: { accept: 'text/html,*/*;q=0.8' } });

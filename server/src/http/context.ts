@@ -2,9 +2,11 @@ import type { Access } from '../access/Access.ts';
 import type { IceServersFor } from '../access/iceServers.ts';
 import type { Doctor } from '../doctor/Doctor.ts';
 import type { DoctorSessions } from '../doctor/DoctorSessions.ts';
+import type { HlsProxy } from '../hls/HlsProxy.ts';
 import type { Metrics } from '../Metrics.ts';
 import type { NodeRegistry } from '../nodes/NodeRegistry.ts';
 import type { Readiness } from '../protocol/index.ts';
+import type { Recordings } from '../recordings/Recordings.ts';
 import type { SourceFiles } from '../sources/SourceFiles.ts';
 import type { Sources } from '../sources/Sources.ts';
 import type { Streams } from '../streams/Streams.ts';
@@ -19,6 +21,8 @@ export interface HttpContext {
   doctor: Doctor;
   doctorSessions: DoctorSessions;
   files: SourceFiles;
+  recordings: Recordings;
+  hls: HlsProxy;
   registry: NodeRegistry;
   metrics: Metrics;
   /** For `join`, and for the `Link` headers of WHIP and WHEP. */

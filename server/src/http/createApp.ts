@@ -6,8 +6,11 @@ import { docsPage } from './docsPage.ts';
 import { addDoctorRoutes, addDoctorSessionRoutes } from './doctorRoutes.ts';
 import { addFileRoutes } from './fileRoutes.ts';
 import { addHealthRoutes } from './healthRoutes.ts';
+import { describeHlsRoutes } from './hlsRoutes.ts';
 import { originCheck, securityHeaders } from './middleware.ts';
 import { addModelRoutes } from './modelRoutes.ts';
+import { addRecordingRoutes } from './recordingRoutes.ts';
+import { refusalHeaders } from './refusalHeaders.ts';
 import { addSourceRoutes } from './sourceRoutes.ts';
 import { serveClient } from './staticFiles.ts';
 import { addStreamRoutes } from './streamRoutes.ts';
@@ -42,7 +45,7 @@ export function createApp(http: HttpContext): OpenAPIHono {
     if (refusal.code === 'internal') http.onFault(error, context.req.method, context.req.path);
     const door = /^\/(wh[ie]p)\//.exec(context.req.path)?.[1] ?? 'http';
     http.metrics.refused.inc({ door, code: refusal.code });
-    return context.json({ error: refusal.toJSON() }, refusal.status, headersOf(refusal));
+    return context.json({ error: refusal.toJSON() }, refusal.status, refusalHeaders(refusal));
   });
 
   addStreamRoutes(app, http);
@@ -51,6 +54,8 @@ export function createApp(http: HttpContext): OpenAPIHono {
   addDoctorRoutes(app, http);
   addDoctorSessionRoutes(app, http);
   addModelRoutes(app, http);
+  addRecordingRoutes(app, http);
+  describeHlsRoutes(app);
   addHealthRoutes(app, http);
   addWhipRoutes(app, http);
   addWhepRoutes(app, http);
@@ -92,13 +97,6 @@ function methodsByPath(app: OpenAPIHono): { pattern: RegExp; allow: string }[] {
     pattern: new RegExp(`^${path.replace(/[.*+?^${}()|[\]\\]/g, '\\$&').replace(/:\w+/g, '[^/]+')}$`),
     allow: [...methods].join(', '),
   }));
-}
-
-function headersOf({ code, details }: Refusal): Record<string, string> {
-  if (code === 'unauthorized') return { 'WWW-Authenticate': 'Bearer' };
-  const retryAfterS = (details as { retryAfterS?: number } | undefined)?.retryAfterS;
-  if (retryAfterS !== undefined) return { 'Retry-After': String(retryAfterS) };
-  return code === 'rateLimited' || code === 'unavailable' ? { 'Retry-After': '2' } : {};
 }
 
 function toRefusal(error: unknown): Refusal {

@@ -25,7 +25,15 @@ const types: Record<string, string> = {
 };
 
 /** Paths that the SPA's router knows. */
-const pages = [/^\/$/, /^\/publish\/[^/]+$/, /^\/watch\/[^/]+$/, /^\/models$/, /^\/markers$/, /^\/system$/];
+const pages = [
+  /^\/$/,
+  /^\/publish\/[^/]+$/,
+  /^\/watch\/[^/]+$/,
+  /^\/recordings(?:\/[^/]+)?$/,
+  /^\/models$/,
+  /^\/markers$/,
+  /^\/system$/,
+];
 
 /** Where programs ask, not people: what is not there is said in JSON. */
 const notForPages = /^\/(?:api|assets|hls|internal|metrics|whep|whip|ws)(?:\/|$)/;

@@ -2,6 +2,7 @@ import { createRoute, type OpenAPIHono, z } from '@hono/zod-openapi';
 import type { Context } from 'hono';
 import { bearerOf } from '../access/Access.ts';
 import {
+  changeStreamSchema,
   createdStreamSchema,
   createStreamSchema,
   idSchema,
@@ -80,9 +81,27 @@ export function addStreamRoutes(app: OpenAPIHono, http: HttpContext): void {
 
   app.openapi(
     createRoute({
+      method: 'patch',
+      path: '/api/v1/streams/{id}',
+      summary: 'Change name, HLS, delivery and recording of a Stream',
+      description: 'What is not named stays as it is. While the Stream is live the change happens at once.',
+      middleware: [admin, ...takesJson],
+      request: { params, body: jsonBody(changeStreamSchema) },
+      responses: { 200: json(streamViewSchema, 'the Stream'), ...errors(400, 401, 404, 413, 415) },
+    }),
+    async (context) => {
+      const row = await streams.change(context.req.valid('param').id, context.req.valid('json'));
+      http.recordings.settingsChanged();
+      return context.json(streamView(row, http, originOfContext(context)), 200);
+    },
+  );
+
+  app.openapi(
+    createRoute({
       method: 'delete',
       path: '/api/v1/streams/{id}',
       summary: 'Delete a Stream; ends its Publication',
+      description: 'Its Recordings stay, under its last name and for as long as its settings kept them.',
       middleware: [admin],
       request: { params },
       responses: { 204: { description: 'deleted' }, ...errors(400, 401, 404) },

@@ -1,7 +1,8 @@
 import type { StreamRow } from '@framelock/db';
-import type { StreamView } from '../protocol/index.ts';
+import { hlsIsOff, type StreamView } from '../protocol/index.ts';
 import type { Sources } from '../sources/Sources.ts';
 import type { Streams } from '../streams/Streams.ts';
+import { readStreamSettings } from '../streams/streamSettings.ts';
 
 /** One Stream as the API shows it. `base` is the origin the request came to, e.g. `http://127.0.0.1:8080`. */
 export function streamView(
@@ -11,6 +12,7 @@ export function streamView(
 ): StreamView {
   const live = streams.live(row.id);
   const publication = live?.publication ?? null;
+  const settings = readStreamSettings(row.settings);
   const poster = streams.posters.get(row.id);
   return {
     id: row.id,
@@ -23,6 +25,8 @@ export function streamView(
     modelDescription: live?.modelDescription ?? null,
     modelId: row.modelId,
     source: sources.viewOf(row.id),
+    settings,
+    hls: hlsIsOff(settings) ? null : (live?.hls.view.hls ?? { state: 'idle' }),
     posterUrl: poster ? `${base}/api/v1/streams/${row.id}/poster?v=${poster.version}` : null,
     publishUrl: `${base}/publish/${row.id}`,
     whipUrl: `${base}/whip/${row.id}`,

@@ -64,6 +64,11 @@ export class NodeRegistry {
     return [...this.#inferences.values()].filter((node) => node.open);
   }
 
+  /** Also one that is being dialled again. */
+  sfu(nodeId: string): SfuNode | undefined {
+    return this.#sfus.get(nodeId);
+  }
+
   /** A heartbeat that came to this server. */
   async heartbeat(heartbeat: NodeHeartbeat): Promise<void> {
     this.#heard(heartbeat);
@@ -156,8 +161,8 @@ export class NodeRegistry {
       if (row.kind !== 'server' && this.#isStale(row.id)) this.#heardAtMs.set(row.id, performance.now());
       return;
     }
-    const { id: nodeId, kind, controlUrl, capacity, load, version } = row;
-    this.#heard({ nodeId, kind, controlUrl, capacity, load, version });
+    const { id: nodeId, kind, controlUrl, capacity, load, version, hlsUrl } = row;
+    this.#heard({ nodeId, kind, controlUrl, capacity, load, version, ...(hlsUrl === null ? {} : { hlsUrl }) });
   }
 
   #isStale(nodeId: string): boolean {

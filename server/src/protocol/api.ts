@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { defaultStreamSettings, hlsViewSchema, streamSettingsSchema } from './hls.ts';
 import { idSchema } from './ids.ts';
 import { analysisViewSchema, executionProviderSchema, modelDescriptionSchema, modelEntrySchema } from './model.ts';
 import { publicationViewSchema } from './signaling.ts';
@@ -13,6 +14,21 @@ export const streamNameSchema = z
   .regex(/[\p{L}\p{N}\p{P}\p{S}]/u, 'at least one character that can be seen');
 
 export const createStreamSchema = z.object({ name: streamNameSchema });
+
+const { hls, delivery, recording, recordingMaxAgeHours, recordingMaxBytes } = streamSettingsSchema.shape;
+
+/** `PATCH /api/v1/streams/:id`: what is not named stays as it is. */
+export const changeStreamSchema = z
+  .object({
+    name: streamNameSchema,
+    hls: hls.unwrap(),
+    delivery: delivery.unwrap(),
+    recording: recording.unwrap(),
+    recordingMaxAgeHours: recordingMaxAgeHours.unwrap(),
+    recordingMaxBytes: recordingMaxBytes.unwrap(),
+  })
+  .partial();
+export type ChangeStream = z.infer<typeof changeStreamSchema>;
 
 /** Where a Stream is published and watched; absolute, on the address the request came to. */
 const streamUrls = {
@@ -37,6 +53,11 @@ export const streamViewSchema = z.object({
     .describe('labels of the detections of the running analysis, by their `model` revision'),
   modelId: z.string().nullable().describe('null = the node default'),
   source: sourceViewSchema.nullable().default(null).describe('what feeds it, where that is not a browser or WHIP'),
+  settings: streamSettingsSchema.default(defaultStreamSettings),
+  hls: hlsViewSchema
+    .nullable()
+    .default(null)
+    .describe('HLS of the running Publication, `idle` where there is none; null = it is off for this Stream'),
   posterUrl: z.string().nullable().describe('a recent picture, when there is one'),
   ...streamUrls,
 });

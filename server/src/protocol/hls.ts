@@ -26,6 +26,10 @@ export const streamSettingsSchema = z.object({
 export type StreamSettings = z.infer<typeof streamSettingsSchema>;
 export const defaultStreamSettings: StreamSettings = streamSettingsSchema.parse({});
 
+/** HLS is off only where nothing is recorded either. */
+export const hlsIsOff = ({ hls, recording }: Pick<StreamSettings, 'hls' | 'recording'>): boolean =>
+  hls === 'off' && !recording;
+
 /** What the sfu node has to know of them, for one Publication. */
 export const packagerSettingsSchema = z.object({
   hls: hlsSettingSchema,
@@ -91,8 +95,9 @@ export type StoredRecording = z.infer<typeof storedRecordingSchema>;
 /** A Recording as the API shows it. */
 export const recordingViewSchema = storedRecordingSchema.extend({
   id: idSchema,
-  /** null: its Stream was deleted. */
+  /** Of a deleted Stream the last one; null: nobody knows it any more. */
   streamName: z.string().nullable(),
+  streamExists: z.boolean(),
   /** The node that has it answers. */
   available: z.boolean(),
   /** Multivariant playlist, path only. */

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { deliverySchema, hlsViewSchema } from './hls.ts';
 import { idSchema, mediaKindSchema, opaqueSchema } from './ids.ts';
 import { ingestStatsSchema, publishedBySchema } from './ingest.ts';
 import { mediaRequests } from './mediaRequests.ts';
@@ -88,6 +89,10 @@ export const viewerReportSchema = z.object({
 });
 export type ViewerReport = z.infer<typeof viewerReportSchema>;
 
+/** How viewers are to watch, and what HLS is doing: `null` = it is off for this Stream. */
+export const deliveryViewSchema = z.object({ delivery: deliverySchema, hls: hlsViewSchema.nullable() });
+export type DeliveryView = z.infer<typeof deliveryViewSchema>;
+
 const nothing = z.object({});
 export const iceServerSchema = z.object({
   urls: z.union([z.string(), z.array(z.string())]),
@@ -115,6 +120,8 @@ export const signalingContract = {
         analysis: analysisViewSchema,
         modelDescription: modelDescriptionSchema.nullable(),
         viewers: z.number().int().nonnegative(),
+        delivery: deliverySchema.default('webrtc'),
+        hls: hlsViewSchema.nullable().default(null),
       }),
     },
     createTransport: {
@@ -147,6 +154,8 @@ export const signalingContract = {
     analysis: z.object({ publicationId: idSchema, analysis: analysisViewSchema }),
     publisherReport: publisherReportSchema,
     ingestStats: z.object({ publicationId: idSchema, ingest: ingestStatsSchema }),
+    /** A person changed how viewers are to watch, or HLS did; figures that only grow or waver come every 10 s at most. */
+    delivery: deliveryViewSchema,
     viewers: z.object({ count: z.number().int().nonnegative() }),
     /** The media path is gone (worker died, zombie closed): join again with a new socket. */
     transportClosed: z.object({ transportId: idSchema, reason: z.string() }),

@@ -223,6 +223,7 @@ export class Peer implements StreamPeer {
         analysis: live.analysisView,
         modelDescription: live.modelDescription,
         viewers: live.viewers,
+        ...live.hls.view,
       };
     } finally {
       this.#joining = false;

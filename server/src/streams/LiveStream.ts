@@ -19,7 +19,9 @@ import {
   type ProducerView,
   Refusal,
   type SignalingContract,
+  type StreamSettings,
 } from '../protocol/index.ts';
+import { HlsState } from './HlsState.ts';
 import { Publication } from './Publication.ts';
 import type { StreamPeer } from './StreamPeer.ts';
 
@@ -32,6 +34,7 @@ export interface LiveStreamOptions {
   id: string;
   name: string;
   modelId: string | null;
+  settings: StreamSettings;
   serverId: string;
   logger: Logger;
   metrics: Metrics;
@@ -48,8 +51,9 @@ export interface LiveStreamOptions {
 /** A Stream while somebody publishes or watches it. */
 export class LiveStream {
   readonly id: string;
-  readonly name: string;
+  name: string;
   modelId: string | null;
+  readonly hls: HlsState;
   readonly #options: LiveStreamOptions;
   readonly #logger: Logger;
   readonly #peers = new Map<string, StreamPeer>();
@@ -68,6 +72,11 @@ export class LiveStream {
     this.name = options.name;
     this.modelId = options.modelId;
     this.#logger = options.logger.child({ streamId: options.id });
+    this.hls = new HlsState({
+      settings: options.settings,
+      logger: this.#logger,
+      onView: (view) => this.#emit('delivery', view),
+    });
   }
 
   static create(options: LiveStreamOptions): LiveStream {
@@ -99,6 +108,12 @@ export class LiveStream {
 
   get modelDescription(): ModelDescription | null {
     return this.#analysis?.description ?? null;
+  }
+
+  /** The node that carries the running Publication of this id, or any running one. */
+  publishedOn(publicationId?: string): SfuNode | undefined {
+    const publication = this.#publication;
+    return publicationId === undefined || publication?.id === publicationId ? publication?.sfu : undefined;
   }
 
   /** The node that carries this Stream: the Publication's, else the one of the peers that wait, else the idlest. */
@@ -226,6 +241,7 @@ export class LiveStream {
     this.#store(() =>
       publications.begin({ id: publication.id, streamId: this.id, sfuNodeId: publication.sfu.id, serverId }),
     );
+    this.hls.begin(publication);
     this.#emit('publicationStarted', { publication: view });
   }
 
@@ -332,6 +348,7 @@ export class LiveStream {
       onDescription: (description) => {
         if (!current()) return;
         this.#nextRevision = description.revision + 1;
+        this.hls.describe(description);
         this.#emit('modelDescription', { publicationId, description });
       },
     });
@@ -372,6 +389,7 @@ export class LiveStream {
       this.#options.onPublicationEnded();
       this.#emit('publicationEnded', { publicationId, reason });
     }
+    this.hls.end();
     this.closeIfEmpty();
   }
 
@@ -426,6 +444,7 @@ export class LiveStream {
       publisher: this.#publisher?.id ?? null,
       sfuNodeId: this.#sfu?.id ?? null,
       analysis: this.analysisView,
+      ...this.hls.view,
     };
   }
 }

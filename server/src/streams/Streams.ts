@@ -4,9 +4,10 @@ import type { AnalysisScheduler } from '../analysis/AnalysisScheduler.ts';
 import type { Metrics } from '../Metrics.ts';
 import { newId, newStreamKey } from '../newId.ts';
 import { type InferenceNode, leastFull, type SfuNode } from '../nodes/NodeRegistry.ts';
-import { type EventHandlers, Refusal, type SfuControlContract } from '../protocol/index.ts';
+import { type ChangeStream, type EventHandlers, Refusal, type SfuControlContract } from '../protocol/index.ts';
 import { LiveStream } from './LiveStream.ts';
 import { PosterStore } from './PosterStore.ts';
+import { readStreamSettings } from './streamSettings.ts';
 
 export interface StreamsOptions {
   database: Database;
@@ -53,7 +54,23 @@ export class Streams {
     return row;
   }
 
+  /** Takes effect at once where the Stream is live. */
+  async change(id: string, { name, ...settings }: ChangeStream): Promise<StreamRow> {
+    const set = Object.keys(settings).length > 0 ? settings : undefined;
+    const row = await this.#options.database.streams.change(id, { name, settings: set });
+    if (!row) throw new Refusal('notFound', 'there is no such Stream');
+    this.#options.logger.info({ streamId: id, renamed: name !== undefined, ...settings }, 'stream changed');
+    const live = this.#live.get(id);
+    if (live) {
+      live.name = row.name;
+      live.hls.change(readStreamSettings(row.settings));
+    }
+    return row;
+  }
+
+  /** Its Recordings stay, under its last name. */
   async delete(id: string): Promise<void> {
+    await this.#options.database.recordings.keepStreamFacts(id);
     if (!(await this.#options.database.streams.delete(id))) throw new Refusal('notFound', 'there is no such Stream');
     this.#options.logger.info({ streamId: id }, 'stream deleted');
     const live = this.#live.get(id);
@@ -80,6 +97,7 @@ export class Streams {
       id: row.id,
       name: row.name,
       modelId: row.modelId,
+      settings: readStreamSettings(row.settings),
       serverId,
       logger,
       metrics,
@@ -152,6 +170,7 @@ export class Streams {
         this.#live.get(streamId)?.analysedProducer(publicationId, producerId),
       ingestStats: ({ streamId, publicationId, ingest }) =>
         this.#live.get(streamId)?.ingestStats(publicationId, ingest),
+      hls: ({ streamId, publicationId, hls }) => this.#live.get(streamId)?.hls.received(publicationId, hls),
       workerDied: ({ pid, publicationIds }) => {
         this.#options.logger.warn({ pid, publications: publicationIds.length }, 'mediasoup-worker died');
         for (const live of this.all) for (const id of publicationIds) live.publicationClosed(id, 'workerDied');

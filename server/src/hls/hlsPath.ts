@@ -1,0 +1,53 @@
+import { hlsNames, Refusal } from '../protocol/index.ts';
+
+/** What is asked for below `/hls/`. */
+export interface HlsPath {
+  streamId: string;
+  /** Nothing: the multivariant playlist of whatever is live. */
+  publicationId: string | undefined;
+  name: string;
+  /** As the origin knows it, with the delivery directives of playlists (RFC 8216bis 6.2.5) and nothing else. */
+  originPath: string;
+  /** `?token=`, for players that can't send headers. */
+  token: string | undefined;
+}
+
+const shape = /^\/hls\/([A-Za-z0-9_-]{1,64})\/(?:([A-Za-z0-9_-]{1,64})\/)?([A-Za-z0-9_-][A-Za-z0-9._-]{0,79})$/;
+const directive = /^_HLS_[a-z]{1,16}=[A-Za-z0-9.]{1,16}$/;
+const maxDirectives = 8;
+
+/**
+ * Reads a request's path as it came, without decoding: nothing that needs escapes is a name of ours. Refuses what has no
+ * such shape. Other queries than the directives are dropped, so that they can't make one playlist many.
+ */
+export function readHlsPath(url: string): HlsPath {
+  const mark = url.indexOf('?');
+  const path = mark < 0 ? url : url.slice(0, mark);
+  const match = shape.exec(path);
+  if (!match) throw new Refusal('notFound', 'there is nothing at this path');
+  const [, streamId, publicationId, name] = match as unknown as [string, string, string | undefined, string];
+  if (publicationId === undefined && name !== hlsNames.multivariant) {
+    throw new Refusal('notFound', `a Stream has ${hlsNames.multivariant} here and nothing else`);
+  }
+  const parts = mark < 0 ? [] : url.slice(mark + 1).split('&', 64);
+  const directives = isPlaylist(name) ? parts.filter((part) => directive.test(part)).slice(0, maxDirectives) : [];
+  return {
+    streamId,
+    publicationId,
+    name,
+    originPath: directives.length > 0 ? `${path}?${directives.join('&')}` : path,
+    token: tokenOf(parts),
+  };
+}
+
+export const isPlaylist = (name: string): boolean => name.endsWith('.m3u8');
+
+function tokenOf(parts: readonly string[]): string | undefined {
+  const part = parts.find((one) => one.startsWith('token='));
+  if (part === undefined || part.length > 2_000) return undefined;
+  try {
+    return decodeURIComponent(part.slice('token='.length).replaceAll('+', ' '));
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,99 @@
+import type { HttpBindings } from '@hono/node-server';
+import { RESPONSE_ALREADY_SENT } from '@hono/node-server/utils/response';
+import { createRoute, type OpenAPIHono, z } from '@hono/zod-openapi';
+import { bearerOf } from '../access/Access.ts';
+import { idSchema, recordingListSchema, recordingViewSchema } from '../protocol/index.ts';
+import { errors, json } from './answers.ts';
+import type { HttpContext } from './context.ts';
+import { adminOnly } from './middleware.ts';
+import { cursorOf, downloadDisposition, positionOf, recordingView } from './recordingView.ts';
+
+const params = z.object({ id: idSchema });
+const listQuery = z.object({
+  streamId: idSchema.optional(),
+  cursor: z.string().max(200).optional().describe('`nextCursor` of the page before'),
+  limit: z.coerce.number().int().min(1).max(200).default(50),
+});
+
+/** Recordings: the stored Segments and detections of Publications. They are played by their `hlsUrl`. */
+export function addRecordingRoutes(app: OpenAPIHono, { access, recordings, hls }: HttpContext): void {
+  const admin = adminOnly(access);
+
+  app.openapi(
+    createRoute({
+      method: 'get',
+      path: '/api/v1/recordings',
+      summary: 'Recordings, newest first',
+      description: 'Those of deleted Streams included, under their last name.',
+      middleware: [admin],
+      request: { query: listQuery },
+      responses: { 200: json(recordingListSchema, 'one page'), ...errors(400, 401) },
+    }),
+    async (context) => {
+      const { streamId, cursor, limit } = context.req.valid('query');
+      const after = cursor === undefined ? undefined : positionOf(cursor);
+      const rows = await recordings.list({ streamId, after, limit: limit + 1 });
+      const page = rows.slice(0, limit);
+      const last = rows.length > limit ? page.at(-1) : undefined;
+      const views = page.map((row) => recordingView(row, recordings.available(row)));
+      return context.json({ recordings: views, nextCursor: last ? cursorOf(last) : null }, 200);
+    },
+  );
+
+  app.openapi(
+    createRoute({
+      method: 'get',
+      path: '/api/v1/recordings/{id}',
+      summary: 'One Recording; its id is that of its Publication',
+      middleware: [admin],
+      request: { params },
+      responses: { 200: json(recordingViewSchema, 'the Recording'), ...errors(400, 401, 404) },
+    }),
+    async (context) => {
+      const row = await recordings.get(context.req.valid('param').id);
+      return context.json(recordingView(row, recordings.available(row)), 200);
+    },
+  );
+
+  app.openapi(
+    createRoute({
+      method: 'delete',
+      path: '/api/v1/recordings/{id}',
+      summary: 'Delete a Recording and its files',
+      middleware: [admin],
+      request: { params },
+      responses: {
+        202: { description: 'nobody sees it any more; its files go when the node that has them is back' },
+        204: { description: 'deleted' },
+        ...errors(400, 401, 404, 409),
+      },
+    }),
+    async (context) => {
+      const when = await recordings.delete(context.req.valid('param').id);
+      return context.body(null, when === 'deleted' ? 204 : 202);
+    },
+  );
+
+  app.openapi(
+    createRoute({
+      method: 'get',
+      path: '/api/v1/recordings/{id}/download.mp4',
+      summary: 'A Recording as one MP4 file; takes ranges',
+      description: 'The token may come as `?token=`, since a link in a page sends no header.',
+      request: { params, query: z.object({ token: z.string().max(512).optional() }) },
+      responses: {
+        200: { description: 'MP4', content: { 'video/mp4': { schema: z.string().openapi({ format: 'binary' }) } } },
+        206: { description: 'a part of it' },
+        ...errors(400, 401, 404, 503),
+      },
+    }),
+    async (context) => {
+      access.requireAdmin(bearerOf(context.req.header('authorization')) ?? context.req.valid('query').token);
+      const row = await recordings.get(context.req.valid('param').id);
+      const { incoming, outgoing } = context.env as HttpBindings;
+      const { streamId, id } = row;
+      await hls.download(incoming, outgoing, { streamId, id, disposition: downloadDisposition(row) });
+      return RESPONSE_ALREADY_SENT as never;
+    },
+  );
+}
