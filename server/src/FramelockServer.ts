@@ -73,6 +73,7 @@ export class FramelockServer {
       analyses: this.#analyses,
       sfuNodes: () => this.#registry.sfus,
       inferenceNodes: () => this.#registry.inferences,
+      hlsPlayers: (publicationId) => this.#hls.players(publicationId),
       onPeerEvent: {
         transportClosed: (event) => {
           this.#signaling.peerEvents.transportClosed?.(event);

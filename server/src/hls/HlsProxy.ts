@@ -7,6 +7,7 @@ import type { Metrics } from '../Metrics.ts';
 import { Refusal, refusalOf } from '../protocol/index.ts';
 import { HlsAccess } from './HlsAccess.ts';
 import type { HlsNodes } from './HlsNodes.ts';
+import { HlsPlayers } from './HlsPlayers.ts';
 import { type HlsPath, isPlaylist, readHlsPath } from './hlsPath.ts';
 import { OriginClient } from './OriginClient.ts';
 import { headersOf, refuseOwnFaults, wholeAnswer } from './originAnswer.ts';
@@ -39,6 +40,7 @@ export class HlsProxy {
   readonly #access: HlsAccess;
   readonly #origin: OriginClient;
   readonly #answers: SharedAnswers;
+  readonly #players = new HlsPlayers();
 
   constructor(options: HlsProxyOptions) {
     this.#options = options;
@@ -51,6 +53,11 @@ export class HlsProxy {
   get figures() {
     const { cachedBytes, waiting } = this.#answers;
     return { cachedBytes, waiting, originRequests: this.#origin.open };
+  }
+
+  /** Of LL-HLS, about, that watch a Publication through this server. */
+  players(publicationId: string): number {
+    return this.#players.of(publicationId);
   }
 
   /** Of a Publication that was deleted. */
@@ -93,12 +100,14 @@ export class HlsProxy {
     }
     const from = this.#answers.isAsked(key) ? 'joined' : 'origin';
     const { answer, leave } = this.#answers.join(key, (signal) => this.#ask(path, gzip, signal));
+    const stopsPlaying = path.blocks && path.publicationId ? this.#players.enter(path.publicationId) : undefined;
     response.once('close', leave);
     let shared: Shared;
     try {
       shared = await answer;
     } finally {
       leave();
+      stopsPlaying?.();
       response.off('close', leave);
     }
     if (response.destroyed) return;

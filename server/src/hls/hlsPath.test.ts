@@ -7,8 +7,9 @@ describe('readHlsPath', () => {
   it('reads what the origin serves', () => {
     expect(readHlsPath('/hls/s/index.m3u8')).toEqual({
       ...{ streamId: 's', publicationId: undefined, name: 'index.m3u8' },
-      ...{ originPath: '/hls/s/index.m3u8', token: undefined },
+      ...{ originPath: '/hls/s/index.m3u8', blocks: false, token: undefined },
     });
+    expect(readHlsPath('/hls/s/plain.m3u8').publicationId).toBeUndefined();
     expect(readHlsPath('/hls/s-1/p_2/part-12-3.m4s')).toMatchObject({ publicationId: 'p_2', name: 'part-12-3.m4s' });
   });
 
@@ -18,7 +19,7 @@ describe('readHlsPath', () => {
       '/hls/s/p/live.m3u8?_HLS_msn=12&_HLS_part=3&_HLS_skip=YES',
     );
     expect(read('token=a%2Bb&_HLS_msn=1&x=2')).toMatchObject({
-      ...{ originPath: '/hls/s/p/live.m3u8?_HLS_msn=1', token: 'a+b' },
+      ...{ originPath: '/hls/s/p/live.m3u8?_HLS_msn=1', blocks: true, token: 'a+b' },
     });
     expect(read('_HLS_msn=1%0d%0a')).toMatchObject({ originPath: '/hls/s/p/live.m3u8' });
     expect(read('_HLS_msn=1', 'seg-1.m4s').originPath).toBe('/hls/s/p/seg-1.m4s');
@@ -48,7 +49,7 @@ describe('readHlsPath', () => {
       fc.property(fc.string(), fc.string(), (name, query) => {
         try {
           const { originPath } = readHlsPath(`/hls/s/p/${name}?${query}`);
-          expect(originPath).toMatch(/^\/hls\/s\/p\/[\w.-]+(?:\?[\w.=&]+)?$/);
+          expect(originPath).toMatch(/^\/hls\/s\/p\/[\w.-]+(?:\?[\w.=&-]+)?$/);
           expect(originPath).not.toContain('..');
         } catch (error) {
           expect(error).toBeInstanceOf(Refusal);

@@ -3,17 +3,19 @@ import { hlsNames, Refusal } from '../protocol/index.ts';
 /** What is asked for below `/hls/`. */
 export interface HlsPath {
   streamId: string;
-  /** Nothing: the multivariant playlist of whatever is live. */
+  /** Nothing: the multivariant playlist of whatever is live (`plain.m3u8`: without Parts). */
   publicationId: string | undefined;
   name: string;
   /** As the origin knows it, with the delivery directives of playlists (RFC 8216bis 6.2.5) and nothing else. */
   originPath: string;
+  /** It waits at the origin until what it asks for is there. */
+  blocks: boolean;
   /** `?token=`, for players that can't send headers. */
   token: string | undefined;
 }
 
 const shape = /^\/hls\/([A-Za-z0-9_-]{1,64})\/(?:([A-Za-z0-9_-]{1,64})\/)?([A-Za-z0-9_-][A-Za-z0-9._-]{0,79})$/;
-const directive = /^_HLS_[a-z]{1,16}=[A-Za-z0-9.]{1,16}$/;
+const directive = /^_HLS_[a-z]{1,16}=[A-Za-z0-9.-]{0,16}$/;
 const maxDirectives = 8;
 
 /**
@@ -26,8 +28,8 @@ export function readHlsPath(url: string): HlsPath {
   const match = shape.exec(path);
   if (!match) throw new Refusal('notFound', 'there is nothing at this path');
   const [, streamId, publicationId, name] = match as unknown as [string, string, string | undefined, string];
-  if (publicationId === undefined && name !== hlsNames.multivariant) {
-    throw new Refusal('notFound', `a Stream has ${hlsNames.multivariant} here and nothing else`);
+  if (publicationId === undefined && name !== hlsNames.multivariant && name !== hlsNames.plain) {
+    throw new Refusal('notFound', `a Stream has ${hlsNames.multivariant} and ${hlsNames.plain} here, and nothing else`);
   }
   const parts = mark < 0 ? [] : url.slice(mark + 1).split('&', 64);
   const directives = isPlaylist(name) ? parts.filter((part) => directive.test(part)).slice(0, maxDirectives) : [];
@@ -36,6 +38,7 @@ export function readHlsPath(url: string): HlsPath {
     publicationId,
     name,
     originPath: directives.length > 0 ? `${path}?${directives.join('&')}` : path,
+    blocks: directives.some((part) => part.startsWith('_HLS_msn=')),
     token: tokenOf(parts),
   };
 }

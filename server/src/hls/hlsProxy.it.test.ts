@@ -1,7 +1,7 @@
 import { request as httpRequest, type IncomingMessage, type ServerResponse } from 'node:http';
 import { connect } from 'node:net';
 import { gzipSync } from 'node:zlib';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { FakeOrigin } from '../../test/FakeOrigin.ts';
 import { createFakeSfu, type FakeSfu } from '../../test/fakeNodes.ts';
 import type { SignalingClient } from '../../test/SignalingClient.ts';
@@ -16,25 +16,33 @@ let streamId: string;
 let publicationId: string;
 const adminToken = 'the-admin-token';
 
-async function begin(config: Parameters<typeof TestServer.create>[0] = {}): Promise<void> {
+async function open(config: Parameters<typeof TestServer.create>[0] = {}): Promise<void> {
   server = await TestServer.create(config);
   sfu = await createFakeSfu(nodeSecret);
   origin = await FakeOrigin.create(nodeSecret);
   sfu.hlsUrl = origin.url;
   await server.attach(sfu);
-  const token = config.adminToken;
+}
+
+/** A live Stream, and an origin of which nothing was asked yet. */
+async function begin(token?: string): Promise<void> {
   streamId = (await server.createStream('test', token)).id;
   publisher = await server.client();
   ({ publicationId } = await publisher.publish(streamId, token));
+  origin.asked.length = 0;
+  for (const from of ['cache', 'joined', 'origin', 'piped']) before[from] = await counted(from);
 }
 
-afterEach(async () => {
+afterEach(() => publisher.close());
+async function close(): Promise<void> {
   await server.close();
   await Promise.all([sfu.close(), origin.close()]);
-});
+}
 
+const before: Record<string, number> = {};
+const counted = (from: string) => server.metric(`framelock_hls_proxy_requests_total{from="${from}"}`);
+const metric = async (from: string) => (await counted(from)) - before[from]!;
 const file = (name: string) => `/hls/${streamId}/${publicationId}/${name}`;
-const metric = (from: string) => server.metric(`framelock_hls_proxy_requests_total{from="${from}"}`);
 const held = () => server.metric('framelock_hls_proxy{what="waiting"}');
 
 /** As it came: fetch would follow, decode and hide. */
@@ -56,6 +64,8 @@ function raw(path: string, options: { method?: string; headers?: Record<string, 
 const codeOf = ({ body }: { body: Buffer }) => errorBodySchema.parse(JSON.parse(body.toString())).error.code;
 
 describe('on loopback', () => {
+  beforeAll(() => open());
+  afterAll(close);
   beforeEach(() => begin());
 
   it("hands the live Publication's playlist through as it is, directives and errors included", async () => {
@@ -108,12 +118,12 @@ describe('on loopback', () => {
   it('a client that leaves does not take the answer with it; the last one ends the request', async () => {
     const answers: ServerResponse[] = [];
     origin.handler = (_request, response) => void answers.push(response);
-    const open = () => {
+    const ask = () => {
       const socket = connect(Number(new URL(server.url).port), '127.0.0.1');
       socket.write(`GET ${file('live.m3u8?_HLS_msn=1')} HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n`);
       return socket;
     };
-    const first = open();
+    const first = ask();
     await until(async () => (await held()) === 1, 'the first is held');
     const second = raw(file('live.m3u8?_HLS_msn=1'));
     await until(async () => (await held()) === 2, 'both are held');
@@ -121,7 +131,7 @@ describe('on loopback', () => {
     await until(async () => (await held()) === 1, 'one is left');
     answers[0]!.end('still here');
     expect((await second).body.toString()).toBe('still here');
-    const alone = open();
+    const alone = ask();
     await until(() => answers.length === 2, 'it is asked for again');
     const ended = new Promise((resolve) => answers[1]!.once('close', resolve));
     alone.destroy();
@@ -143,6 +153,7 @@ describe('on loopback', () => {
   });
 
   it('keeps what is immutable, and no other; a range goes to the origin', async () => {
+    const cachedBefore = await server.metric('framelock_hls_proxy{what="cachedBytes"}');
     const segment = Buffer.alloc(300_000, 'seg');
     origin.handler = (request, response) => {
       if (request.headers.range) {
@@ -169,19 +180,20 @@ describe('on loopback', () => {
     await raw(file('plain.m3u8'));
     await raw(file('plain.m3u8'));
     expect(origin.asked).toHaveLength(4);
-    const bytes = await server.metric('framelock_hls_proxy{what="cachedBytes"}');
+    const bytes = (await server.metric('framelock_hls_proxy{what="cachedBytes"}')) - cachedBefore;
     expect(bytes).toBeGreaterThan(300_000);
     expect(bytes).toBeLessThan(310_000);
   });
 
   it('streams what is too long to be held, whole', async () => {
+    const cachedBefore = await server.metric('framelock_hls_proxy{what="cachedBytes"}');
     const long = Buffer.alloc(20 * 1024 * 1024, 'long');
     origin.handler = (_request, response) => response.writeHead(200, { 'content-length': long.length }).end(long);
     expect((await raw(file('seg-1.m4s'))).body.equals(long)).toBe(true);
     origin.handler = (_request, response) => void response.end(long.subarray(0, 9 * 1024 * 1024)); // chunked
     expect((await raw(file('seg-2.m4s'))).body.length).toBe(9 * 1024 * 1024);
     expect(await metric('piped')).toBe(2);
-    expect(await server.metric('framelock_hls_proxy{what="cachedBytes"}')).toBe(0);
+    expect(await server.metric('framelock_hls_proxy{what="cachedBytes"}')).toBe(cachedBefore);
   });
 
   it('playlists stay compressed for who takes that, and for nobody else', async () => {
@@ -198,6 +210,8 @@ describe('on loopback', () => {
 
   it('is 404 for what is not live and no Recording, and for a Stream that has HLS off', async () => {
     const other = await server.createStream('other');
+    const refused = () => server.metric('framelock_refused_messages_total{door="hls",code="notFound"}');
+    const refusedBefore = await refused();
     for (const path of [
       `/hls/${other.id}/index.m3u8`,
       `/hls/${other.id}/${publicationId}/live.m3u8`,
@@ -214,7 +228,7 @@ describe('on loopback', () => {
     await server.request(`/api/v1/streams/${streamId}`, { method: 'PATCH', json: { hls: 'off' } });
     expect((await raw(`/hls/${streamId}/index.m3u8`)).status).toBe(404);
     expect(origin.asked).toEqual([]);
-    expect(await server.metric('framelock_refused_messages_total{door="hls",code="notFound"}')).toBe(7);
+    expect((await refused()) - refusedBefore).toBe(7);
   });
 
   it('a Publication that has ended is still asked for at its node, its Stream is not', async () => {
@@ -226,14 +240,20 @@ describe('on loopback', () => {
   });
 
   it('is 503 with Retry-After while the origin is away, or has another secret', async () => {
-    await origin.close();
+    const beatFrom = (hlsUrl: string) => {
+      sfu.hlsUrl = hlsUrl;
+      return server.request('/internal/nodes/heartbeat', { method: 'POST', json: sfu.heartbeat, token: nodeSecret });
+    };
+    const gone = await FakeOrigin.create(nodeSecret);
+    await beatFrom(gone.url);
+    await gone.close();
     const away = await raw(file('live.m3u8'));
     expect([away.status, codeOf(away), away.headers['retry-after']]).toEqual([503, 'unavailable', '1']);
     const stranger = await FakeOrigin.create('another-secret-of-nodes');
-    sfu.hlsUrl = stranger.url;
-    await server.request('/internal/nodes/heartbeat', { method: 'POST', json: sfu.heartbeat, token: nodeSecret });
+    await beatFrom(stranger.url);
     const wrong = await raw(file('live.m3u8'));
     expect([wrong.status, wrong.headers['retry-after'], stranger.refusedTokens]).toEqual([503, '5', 1]);
+    await beatFrom(origin.url);
     await stranger.close();
   });
 
@@ -258,8 +278,10 @@ describe('on loopback', () => {
 });
 
 describe('off loopback', () => {
+  beforeAll(() => open({ host: '0.0.0.0', adminToken }));
+  afterAll(close);
   beforeEach(async () => {
-    await begin({ host: '0.0.0.0', adminToken });
+    await begin(adminToken);
     origin.handler = (_request, response) => {
       response.writeHead(200, { 'cache-control': 'public, max-age=31536000, immutable' }).end('media');
     };

@@ -47,7 +47,10 @@ export function downloadDisposition({
     .replace(/[\p{Cc}\p{Cf}"\\/:*?<>|%]+/gu, '_')
     .slice(0, 80)
     .trim()} ${when}.mp4`;
-  const ascii = name.normalize('NFKD').replace(/[^\x20-\x7e]+/g, '_');
+  const ascii = name
+    .normalize('NFKD')
+    .replace(/\p{M}+/gu, '')
+    .replace(/[^\x20-\x7e]+/g, '_');
   const encoded = encodeURIComponent(name.toWellFormed()).replace(
     /['()*]/g,
     (one) => `%${one.charCodeAt(0).toString(16).toUpperCase()}`,

@@ -18,6 +18,8 @@ const retryMaxMs = 10_000;
 export interface HlsStateOptions {
   settings: StreamSettings;
   logger: Logger;
+  /** Of LL-HLS, behind this server's proxy, where the origin sees them as one. */
+  players(publicationId: string): number;
   /** For viewers. */
   onView(view: DeliveryView): void;
 }
@@ -45,7 +47,12 @@ export class HlsState {
 
   get view(): DeliveryView {
     const off = hlsIsOff(this.#settings);
-    return { delivery: this.#settings.delivery, hls: off ? null : (this.#heard ?? { state: 'idle' }) };
+    return { delivery: this.#settings.delivery, hls: off ? null : this.#withPlayers(this.#heard ?? { state: 'idle' }) };
+  }
+
+  #withPlayers(hls: HlsView): HlsView {
+    const players = this.#publication ? this.#options.players(this.#publication.id) : 0;
+    return players > (hls.players ?? 0) ? { ...hls, players } : hls;
   }
 
   begin(publication: { id: string; sfu: SfuNode }): void {

@@ -40,6 +40,7 @@ export interface LiveStreamOptions {
   metrics: Metrics;
   publications: PublicationStore;
   analyses: AnalysisScheduler;
+  hlsPlayers(publicationId: string): number;
   pickSfu(): SfuNode | undefined;
   /** Neither a peer nor a Publication is left. */
   onEmpty(): void;
@@ -75,6 +76,7 @@ export class LiveStream {
     this.hls = new HlsState({
       settings: options.settings,
       logger: this.#logger,
+      players: (publicationId) => options.hlsPlayers(publicationId),
       onView: (view) => this.#emit('delivery', view),
     });
   }

@@ -17,6 +17,7 @@ export interface StreamsOptions {
   analyses: AnalysisScheduler;
   sfuNodes(): SfuNode[];
   inferenceNodes(): InferenceNode[];
+  hlsPlayers(publicationId: string): number;
   /** Something of a peer ended on the sfu by itself. */
   onPeerEvent: Pick<EventHandlers<SfuControlContract>, 'transportClosed' | 'consumerClosed' | 'consumerLayers'>;
 }
@@ -103,6 +104,7 @@ export class Streams {
       metrics,
       analyses,
       publications: database.publications,
+      hlsPlayers: (publicationId) => this.#options.hlsPlayers(publicationId),
       pickSfu: () => {
         const node = leastFull(sfuNodes());
         if (node) node.assigned++;
