@@ -28,6 +28,8 @@ describe('findSps', () => {
       chromaFormat: 1,
       bitDepth: 8,
       interlaced: false,
+      width: 640,
+      height: 360,
     };
     expect(findSps(annexB(baseline))).toEqual(expected);
     const head = Buffer.from([1, 0x42, 0xc0, 0x1e, 0xff, 0xe1, 0, baseline.length]);

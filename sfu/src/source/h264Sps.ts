@@ -8,6 +8,9 @@ export interface H264Sps {
   chromaFormat: number;
   bitDepth: number;
   interlaced: boolean;
+  /** As shown: cropped. */
+  width: number;
+  height: number;
 }
 
 const maxSpsBytes = 1024;
@@ -49,7 +52,11 @@ class BitReader {
 /** The first SPS in `bytes`, which begin with extradata: an AVCDecoderConfigurationRecord, or NAL units in Annex B form. */
 export function findSps(bytes: Buffer): H264Sps | undefined {
   const nal = bytes[0] === 1 ? spsOfConfiguration(bytes) : spsOfAnnexB(bytes);
-  if (!nal) return undefined;
+  return nal && parseSps(nal);
+}
+
+/** `nal`: the SPS from its header byte on; undefined when it is cut off or wrong. */
+export function parseSps(nal: Buffer): H264Sps | undefined {
   try {
     return readSps(nal);
   } catch (error) {
@@ -97,9 +104,19 @@ function readSps(nal: Buffer): H264Sps {
   else if (orderType === 1) skipOrderCycle(reader);
   reader.unsigned(); // max_num_ref_frames
   reader.bits(1); // gaps_in_frame_num_value_allowed_flag
-  reader.unsigned(); // pic_width_in_mbs_minus1
-  reader.unsigned(); // pic_height_in_map_units_minus1
-  return { profileIdc, constraints, levelIdc, chromaFormat, bitDepth, interlaced: reader.bits(1) === 0 };
+  const widthMbs = reader.unsigned() + 1;
+  const heightMaps = reader.unsigned() + 1;
+  const interlaced = reader.bits(1) === 0; // not frame_mbs_only_flag
+  if (interlaced) reader.bits(1); // mb_adaptive_frame_field_flag
+  reader.bits(1); // direct_8x8_inference_flag
+  // frame_cropping_flag: left, right, top, bottom in units of chroma samples (7.4.2.1.1)
+  const crop = reader.bits(1) === 1 ? [0, 0, 0, 0].map(() => reader.unsigned()) : [0, 0, 0, 0];
+  const unitX = chromaFormat === 1 || chromaFormat === 2 ? 2 : 1;
+  const unitY = (chromaFormat === 1 ? 2 : 1) * (interlaced ? 2 : 1);
+  const width = widthMbs * 16 - (crop[0]! + crop[1]!) * unitX;
+  const height = heightMaps * 16 * (interlaced ? 2 : 1) - (crop[2]! + crop[3]!) * unitY;
+  if (width < 1 || height < 1) throw new RangeError('the SPS crops everything away');
+  return { profileIdc, constraints, levelIdc, chromaFormat, bitDepth, interlaced, width, height };
 }
 
 function skipScalingLists(reader: BitReader, count: number): void {

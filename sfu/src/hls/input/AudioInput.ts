@@ -1,0 +1,129 @@
+import type { HlsMedia } from '@framelock/server/protocol';
+import type { AudioCodec, EncodedFrame, SenderReport } from '@framelock/server/protocol/tap';
+import type { Logger } from 'pino';
+import type { AudioFormat, AudioSample, MediaTime } from '../media.ts';
+import { AudioClock } from './AudioClock.ts';
+import { AudioTranscoder } from './AudioTranscoder.ts';
+import { ffmpegDecoders } from './ffmpegDecoders.ts';
+
+export interface AudioInputOptions {
+  ffmpegBin: string;
+  log: Logger;
+  events: {
+    onAudioFormat(format: AudioFormat | null): void;
+    onAudio(sample: AudioSample): void;
+    onProblem(message: string, fatal: boolean): void;
+  };
+  onMediaChanged(): void;
+}
+
+export type AudioCounts = AudioTranscoder['counts'];
+
+/** The publisher's Opus, while there is any -> AAC on the clock of its pictures. Without it there is video alone. */
+export class AudioInput {
+  readonly #options: AudioInputOptions;
+  readonly #clock = new AudioClock();
+  #codec: AudioCodec | undefined;
+  #decoders: readonly string[] | undefined;
+  #transcoder: AudioTranscoder | undefined;
+  #told: AudioFormat | undefined;
+  #closed = false;
+
+  constructor(options: AudioInputOptions) {
+    this.#options = options;
+  }
+
+  get media(): HlsMedia | null {
+    if (!this.#codec) return null;
+    return { codec: this.#codec, how: 'transcoded', why: 'HLS players take AAC' };
+  }
+
+  get counts(): AudioCounts | undefined {
+    return this.#transcoder?.counts;
+  }
+
+  start(codec: AudioCodec): void {
+    if (this.#closed) return;
+    this.#codec = codec;
+    // Another Producer counts from elsewhere.
+    this.#clock.resetAudio();
+    if (this.#decoders) return;
+    const { ffmpegBin } = this.#options;
+    ffmpegDecoders(ffmpegBin).then(
+      (decoders) => (this.#decoders = decoders),
+      () => this.#giveUp(`HLS has no sound: FFmpeg (${ffmpegBin}) does not run: install ffmpeg or set FFMPEG_BIN`),
+    );
+  }
+
+  stop(): void {
+    this.#codec = undefined;
+    void this.#transcoder?.close('the audio ended');
+    this.#transcoder = undefined;
+    if (!this.#told) return;
+    this.#told = undefined;
+    this.#options.events.onAudioFormat(null);
+  }
+
+  take(frame: EncodedFrame): void {
+    if (this.#closed || !this.#codec) return;
+    const time = this.#clock.at(frame.rtpTimestamp, frame.receivedAtMs);
+    if (time === undefined || !this.#transcoder) return;
+    const { buffer, byteOffset, byteLength } = frame.data;
+    this.#transcoder.push(Buffer.from(buffer, byteOffset, byteLength), time, frame.receivedAtMs);
+  }
+
+  audioReport({ rtpTimestamp, ntpUnixMs }: SenderReport): void {
+    this.#clock.audioReport(rtpTimestamp, ntpUnixMs);
+  }
+
+  videoReport(time: MediaTime, ntpUnixMs: number): void {
+    this.#clock.videoReport(time, ntpUnixMs);
+  }
+
+  /** A picture came. */
+  video(time: MediaTime, receivedAtMs: number): void {
+    this.#clock.videoFrame(time, receivedAtMs);
+    if (this.#closed || !this.#codec || !this.#decoders) return;
+    this.#transcoder ??= this.#begin(time, receivedAtMs);
+    this.#transcoder.video(time, receivedAtMs);
+  }
+
+  #begin(time: MediaTime, nowMs: number): AudioTranscoder {
+    const { ffmpegBin, events } = this.#options;
+    return new AudioTranscoder({
+      ...{ bin: ffmpegBin, decoders: this.#decoders!, begin: time, nowMs },
+      onFormat: (format) => this.#tellFormat(format),
+      onSample: (sample) => events.onAudio(sample),
+      onGaveUp: (message) => this.#giveUp(message),
+    });
+  }
+
+  #tellFormat(format: AudioFormat): void {
+    if (this.#told?.config.equals(format.config)) return;
+    this.#told = format;
+    this.#options.events.onAudioFormat(format);
+  }
+
+  #giveUp(message: string): void {
+    if (this.#closed || !this.#codec) return;
+    this.stop();
+    this.#options.events.onProblem(message, false);
+    this.#options.onMediaChanged();
+  }
+
+  /** Media time jumped: sound begins anew with the next picture. */
+  reset(): void {
+    this.#clock.reset();
+    void this.#transcoder?.close('media time jumped');
+    this.#transcoder = undefined;
+  }
+
+  async close(reason: string): Promise<void> {
+    this.#closed = true;
+    await this.#transcoder?.close(reason);
+  }
+
+  dump(): Record<string, unknown> {
+    return { media: this.media, clock: this.#clock.dump(), ffmpeg: this.#transcoder?.pid };
+  }
+}
