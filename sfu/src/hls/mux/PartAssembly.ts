@@ -15,6 +15,11 @@ const maxEvents = 512;
 export interface OpenSegment {
   init: InitSection;
   audio: AudioQueue | undefined;
+  /**
+   * SPS and PPS as NAL units with lengths, to repeat in its first picture. For readers that keep the first InitSection
+   * they saw, as FFmpeg's does: after another size they would decode rubbish.
+   */
+  parameterSets: Buffer | undefined;
   /** What is told of it; grows with each Part. */
   told: Segment;
 }
@@ -134,6 +139,10 @@ export class PartAssembly {
     for (const sample of audio) if (sample.time < cut.start) this.#counts.audioLate++;
     const events = this.#detections;
     this.#detections = [];
+    const first = cut.video[0]!;
+    if (told.parts.length === 0 && first.key && cut.segment.parameterSets) {
+      cut.video[0] = { ...first, data: Buffer.concat([cut.segment.parameterSets, first.data]) };
+    }
     const data = writePart({
       sequenceNumber: ++this.#sequenceNumber,
       video: cut.video,
@@ -149,7 +158,7 @@ export class PartAssembly {
       index: told.parts.length,
       start: cut.start,
       duration: cut.duration,
-      independent: cut.video[0]!.key,
+      independent: first.key,
       data,
       frames: cut.video.map((sample) => sample.time),
     };

@@ -100,6 +100,16 @@ describe('cutting', () => {
     expect(run.segmenter.counts.lateKeyFrames).toBe(2);
   });
 
+  test.each([3_000, 3_100, 3_003, 4_490, 6_700])(
+    'late key frames break nothing, wherever Parts end: %i ticks',
+    (ticks) => {
+      const run = started();
+      feed(run, 0, 500, { ticks, gop: 10_000 });
+      expect(run.end()).toEqual([]);
+      expect(run.counts()).toEqual({ lateKeyFrames: run.segments.length - 1 });
+    },
+  );
+
   test('a key frame every 4 s is in time', () => {
     const run = started();
     feed(run, 0, 480, { gop: 120 });

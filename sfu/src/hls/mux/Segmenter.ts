@@ -1,5 +1,6 @@
 import { hlsSegmentTicks, hlsTimescale } from '@framelock/server/protocol';
 import type { AudioFormat, AudioSample, InitSection, MediaTime, VideoFormat, VideoSample } from '../media.ts';
+import { u32 } from './boxes.ts';
 import { AudioQueue } from './AudioQueue.ts';
 import { FrameInterval } from './FrameInterval.ts';
 import { PartAssembly, type OpenSegment } from './PartAssembly.ts';
@@ -54,6 +55,8 @@ export class Segmenter {
   /** Takes what comes; `#segment` reads it once it has begun with this format. */
   #audio: AudioQueue | undefined;
   #init: InitSection | undefined;
+  /** Of `#init`. */
+  #parameterSets: Buffer | undefined;
   /** What comes next needs another InitSection. */
   #formatChanged = true;
   /** Of `#formatChanged`: the next picture already has the new format. */
@@ -223,6 +226,7 @@ export class Segmenter {
       // Encoding parameters differ: RFC 8216bis 4.4.4.3 asks for a discontinuity even where time goes on.
       this.#discontinuity ||= this.#init !== undefined;
       this.#init = writeInit(this.#nextInit++, this.#videoFormat!, this.#audioFormat);
+      this.#parameterSets = withLengths(this.#videoFormat!);
       this.#formatChanged = false;
       this.#videoChanged = false;
     }
@@ -240,7 +244,9 @@ export class Segmenter {
       bytes: 0,
     };
     if (this.#discontinuity) this.counts.discontinuities++;
-    this.#segment = { init, audio, told };
+    // The first InitSection needs none: everybody who reads it has just got it.
+    const parameterSets = init.index > 0 ? this.#parameterSets : undefined;
+    this.#segment = { init, audio, parameterSets, told };
     this.#discontinuity = false;
     this.#independent = sample.key;
     this.#segmentTicks = 0;
@@ -280,6 +286,10 @@ export class Segmenter {
     this.#keyFrameWanted = true;
     this.#options.onWantKeyFrame();
   }
+}
+
+function withLengths({ sps, pps }: VideoFormat): Buffer {
+  return Buffer.concat([u32(sps.length), sps, u32(pps.length), pps]);
 }
 
 function sameVideo(a: VideoFormat | undefined, b: VideoFormat): boolean {

@@ -7,7 +7,9 @@ const timescale = 90_000;
 const audioSlack = 90;
 const tickS = 1 / timescale;
 const idr = 5;
-const parameterSetsAndDelimiter = [7, 8, 9];
+const delimiter = 9;
+/** Many writers repeat them at key frames, and readers take it. */
+const parameterSets = [7, 8];
 
 interface Report {
   problem(rule: string, words: string): void;
@@ -186,8 +188,8 @@ class MediaCheck {
       if (!video) continue;
       const types = nalTypes(data);
       if (types.includes(idr) !== sync) this.#report.problem('sync-flag', `${uri}: sample at ${time}`);
-      const foreign = types.filter((type) => parameterSetsAndDelimiter.includes(type));
-      if (foreign.length > 0) this.#report.problem('mp4', `${uri}: NAL unit ${foreign[0]} in a sample of avc1`);
+      const foreign = types.find((type) => type === delimiter || (!sync && parameterSets.includes(type)));
+      if (foreign !== undefined) this.#report.problem('mp4', `${uri}: NAL unit ${foreign} in a sample of avc1`);
     }
   }
 }
