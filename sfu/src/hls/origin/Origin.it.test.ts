@@ -57,7 +57,7 @@ async function openSocket(): Promise<Socket> {
 }
 
 async function openOrigin(options: Partial<OriginOptions> = {}): Promise<void> {
-  await origin?.close();
+  await origin?.close('replaced');
   origin = await Origin.create({
     publications: fake,
     token,
@@ -90,7 +90,7 @@ beforeEach(async () => {
 afterEach(async () => {
   for (const socket of sockets.splice(0)) socket.destroy();
   agent.destroy();
-  await origin.close();
+  await origin.close('test');
   await store.close({ keep: false });
   await rm(dir, { recursive: true, force: true });
 });

@@ -141,7 +141,8 @@ export class Origin {
   }
 
   /** Ends what is open. Idempotent. */
-  async close(): Promise<void> {
+  async close(reason: string): Promise<void> {
+    if (!this.#closing) this.#options.log.info({ reason }, 'HLS origin closed');
     this.#closing ??= new Promise((resolve) => {
       clearInterval(this.#sweep);
       this.#http.close(() => resolve());

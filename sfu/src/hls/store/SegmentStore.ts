@@ -283,7 +283,8 @@ export class SegmentStore implements StoredFiles {
   complete(): void {
     this.#awaited.giveUp(() => true);
     this.sidecarsOver();
-    this.#setFile({ ...this.#file, state: 'complete' });
+    this.#file = { ...this.#file, state: 'complete' };
+    this.#setFile({ ...this.#file, summary: this.summary() });
   }
 
   /**

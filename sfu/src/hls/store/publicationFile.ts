@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
-import { idSchema } from '@framelock/server/protocol';
+import { idSchema, storedRecordingSchema } from '@framelock/server/protocol';
 import { writeFileAtomic } from './atomicFile.ts';
 
 export const publicationFileName = 'publication.json';
@@ -14,6 +14,8 @@ export const publicationFileSchema = z.object({
   recording: z.boolean(),
   /** `live` of a folder that nobody writes: a crash ended it. */
   state: z.enum(['live', 'complete', 'recovered']),
+  /** Once nothing changes any more, so that a node with many Recordings starts without reading all their indexes. */
+  summary: storedRecordingSchema.optional(),
 });
 /** `publication.json`: what a folder is. */
 export type PublicationFile = z.infer<typeof publicationFileSchema>;
