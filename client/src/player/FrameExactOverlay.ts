@@ -15,6 +15,7 @@ import { DetectionBuffer } from './overlay/DetectionBuffer.ts';
 import type { DrawnRecord } from './overlay/DrawnRecord.ts';
 import { FrameSource, type Picture } from './overlay/FrameSource.ts';
 import { LayerClock } from './overlay/LayerClock.ts';
+import type { PictureClock } from './overlay/PictureClock.ts';
 import { OverlayCompositor } from './overlay/OverlayCompositor.ts';
 import { defaultOverlayOptions, type OverlayOptions } from './overlay/OverlayOptions.ts';
 import type { PlayerMode, PlayerStats } from './PlayerStats.ts';
@@ -33,6 +34,8 @@ export interface FrameExactOverlayOptions {
   onDrawn(record: DrawnRecord): void;
   /** Once: this browser does not tell which picture it shows, so that nothing can be drawn on them. */
   onUntimed(): void;
+  /** Detections of a model that nobody described yet. */
+  onUnknownModel(revision: number): void;
 }
 
 interface ComingFrames {
@@ -43,6 +46,8 @@ interface ComingFrames {
 
 /** A refresh of a 60 Hz screen: what drawing takes beside decoding when nothing waits. */
 const refreshMs = 1000 / 60;
+/** HLS buffers seconds ahead and plays seconds behind: 20 s of 60 analysed frames each. */
+const bufferedMessages = 1_200;
 /** How long a layer that is switched to may wait for detections of its pictures; nothing may be analysed just now. */
 const longestWaitMs = 1_000;
 
@@ -57,7 +62,7 @@ export class FrameExactOverlay {
   readonly counters = new OverlayCounters();
   readonly latency: LatencyMeter;
   readonly #options: FrameExactOverlayOptions;
-  readonly #buffer = new DetectionBuffer();
+  readonly #buffer = new DetectionBuffer({ capacity: bufferedMessages });
   readonly #lock = new LockController();
   readonly #delays = new DetectionDelayMeter((delayMs) => this.#lock.addDelay(delayMs, performance.now()));
   readonly #compositor: OverlayCompositor;
@@ -90,9 +95,10 @@ export class FrameExactOverlay {
     this.#frames = this.#createFrames(() => this.#frames);
   }
 
-  #createFrames(self: () => FrameSource): FrameSource {
+  #createFrames(self: () => FrameSource, more?: { clock: PictureClock; producerId: string | undefined }): FrameSource {
     return new FrameSource({
       container: this.#options.container,
+      ...more,
       onPicture: (picture) => this.#onPicture(picture, self()),
       onReceived: (rtpTimestamp, receivedAtMs) => {
         const analysedRtp = this.#layers.toAnalysed(self().producerId, rtpTimestamp);
@@ -112,12 +118,24 @@ export class FrameExactOverlay {
    * black. Resolves false when it was given up: another switch, another Publication, or `cancelSwitch`.
    */
   switchTracks(tracks: readonly MediaStreamTrack[], producerId: string): Promise<boolean> {
-    this.cancelSwitch();
-    return new Promise((resolve) => {
-      const frames: FrameSource = this.#createFrames(() => frames);
-      this.#next = { frames, settle: resolve };
+    return this.#comeNext((self) => {
+      const frames = this.#createFrames(self);
       frames.setTracks(tracks, producerId);
-    });
+      return frames;
+    }).shown;
+  }
+
+  /** The same with a video that something else feeds, whose pictures tell their timestamps another way. */
+  switchSource(clock: PictureClock, producerId: string | undefined): { video: HTMLVideoElement; isShown(): boolean } {
+    const { frames } = this.#comeNext((self) => this.#createFrames(self, { clock, producerId }));
+    return { video: frames.video, isShown: () => this.#frames === frames };
+  }
+
+  #comeNext(create: (self: () => FrameSource) => FrameSource): { frames: FrameSource; shown: Promise<boolean> } {
+    this.cancelSwitch();
+    const frames: FrameSource = create(() => frames);
+    const shown = new Promise<boolean>((resolve) => (this.#next = { frames, settle: resolve }));
+    return { frames, shown };
   }
 
   /** A track beside the video: of the present one, and of the one that is coming. */
@@ -141,6 +159,11 @@ export class FrameExactOverlay {
     frames.video.muted = before.video.muted;
     before.close();
     settle(true);
+  }
+
+  /** What is shown; undefined = nothing is published. */
+  get publicationId(): string | undefined {
+    return this.#buffer.publicationId;
   }
 
   /** What the server says of the layers and of which of them is analysed. */
@@ -176,7 +199,7 @@ export class FrameExactOverlay {
   /** Another Publication, or none: its timestamps and what was measured mean nothing any more. The picture stays. */
   begin(publicationId: string | undefined): void {
     this.cancelSwitch();
-    this.frames.setTracks([]);
+    this.frames.letGo();
     this.#producers.clear();
     this.#picture = undefined;
     this.#buffer.reset(publicationId);
@@ -193,21 +216,30 @@ export class FrameExactOverlay {
     this.#compositor.addDescription(description);
   }
 
-  onDetections(bytes: ArrayBuffer): void {
+  /** The video jumped: what is buffered is of another place of the same Publication, or will be read again. */
+  forgetDetections(): void {
+    this.#buffer.reset(this.#buffer.publicationId);
+  }
+
+  /** `stored`: from a sidecar, whose arrival says nothing of how long analysis takes. */
+  onDetections(bytes: ArrayBuffer, stored = false): void {
     const arrivedAtMs = performance.now();
     const message = decodeDetections(bytes);
     if (!message) {
       this.#malformed++;
       return;
     }
+    if (!this.#producers.has(message.model)) this.#options.onUnknownModel(message.model);
     // Of a layer that was analysed before, or of nobody knows which.
     if (!this.#layers.isAnalysed(this.#producers.get(message.model))) return void this.#buffer.counts.foreign++;
     if (this.#buffer.add(message, arrivedAtMs) !== 'added') return;
     this.#detectionMessages++;
     this.#detectionBytes += bytes.byteLength;
     this.#analysisRate.add(arrivedAtMs);
-    this.#delays.onMessage(message.rtp, arrivedAtMs);
-    this.latency.onMessage(message, unixNowMs());
+    if (!stored) {
+      this.#delays.onMessage(message.rtp, arrivedAtMs);
+      this.latency.onMessage(message, unixNowMs());
+    }
     this.#compositor.onDetections(message.rtp);
   }
 
@@ -215,6 +247,7 @@ export class FrameExactOverlay {
   #isReady(next: ComingFrames, { producerId, rtpTimestamp, own }: Picture): boolean {
     const nowMs = performance.now();
     next.firstPictureMs ??= nowMs;
+    if (!this.#picture) return true; // nothing is shown that could go on
     if (this.#mode === 'live' || rtpTimestamp === undefined || nowMs - next.firstPictureMs > longestWaitMs) return true;
     const analysedRtp = this.#layers.toAnalysed(producerId, rtpTimestamp);
     if (analysedRtp === undefined) return true;

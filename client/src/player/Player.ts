@@ -1,22 +1,26 @@
-import type { AnalysisView, PublicationView, PublisherReport } from '@framelock/server/protocol';
-import type { Consumer } from 'mediasoup-client/types';
-import { Reconnector, type LinkEnd } from '../rtc/Reconnector.ts';
-import { ViewerLink } from '../rtc/ViewerLink.ts';
+import type { AnalysisView, Delivery, HlsView, PublicationView } from '@framelock/server/protocol';
+import type { LinkEnd } from '../rtc/Reconnector.ts';
 import { defaultSignalingUrl } from '../signaling/SignalingClient.ts';
 import { TypedEmitter } from '../signaling/TypedEmitter.ts';
+import { noPathCode } from '../rtc/ViewerLink.ts';
 import { FrameExactOverlay } from './FrameExactOverlay.ts';
+import { HlsApi } from './hls/HlsApi.ts';
+import { HlsPlayback, type RecordedPublication } from './hls/HlsPlayback.ts';
 import type { DrawnRecord } from './overlay/DrawnRecord.ts';
 import { FrameSource } from './overlay/FrameSource.ts';
 import type { OverlayOptions } from './overlay/OverlayOptions.ts';
-import { ReceiverMeter } from '../rtc/ReceiverMeter.ts';
+import type { Playback, PlaybackEvents, PlaybackFigures, Rewinding, Timeline, Transport } from './Playback.ts';
 import type { PlayerMode, PlayerProblem, PlayerState, PlayerStats } from './PlayerStats.ts';
-import { simulcastLayers } from '../rtc/chooseVideo.ts';
-import { spatialLayers } from './spatialLayers.ts';
+import { TransportChooser, type TransportChoice, type TransportWish } from './TransportChooser.ts';
+import { WebRtcPlayback } from './WebRtcPlayback.ts';
 
+export type { RecordedPublication } from './hls/HlsPlayback.ts';
 export type { DrawnBox, DrawnKind, DrawnRecord, PictureRect } from './overlay/DrawnRecord.ts';
 export { defaultOverlayOptions, type OverlayOptions } from './overlay/OverlayOptions.ts';
 export { colorOfLabel, overlayPalette } from './overlay/overlayPalette.ts';
-export type { LatencyBudget, PlayerMode, PlayerProblem, PlayerState, PlayerStats } from './PlayerStats.ts';
+export type { Timeline, Transport } from './Playback.ts';
+export type { HlsFigures, LatencyBudget, PlayerMode, PlayerProblem, PlayerState, PlayerStats } from './PlayerStats.ts';
+export type { TransportChoice, TransportWish } from './TransportChooser.ts';
 
 export interface PlayerOptions {
   streamId: string;
@@ -27,6 +31,10 @@ export interface PlayerOptions {
   container?: HTMLElement;
   /** `lock`: each picture waits for its own detections. `live`: pictures at once, boxes predicted. Default lock. */
   mode?: PlayerMode;
+  /** Default auto: WebRTC, or HLS where the Stream is set for many viewers or WebRTC does not come through. */
+  transport?: TransportWish;
+  /** Plays this Recording, by HLS. */
+  recorded?: RecordedPublication;
   /** Default: this page's server. */
   signalingUrl?: string;
   overlay?: Partial<OverlayOptions>;
@@ -39,6 +47,9 @@ export interface PlayerEvents {
   problem: PlayerProblem;
   /** null = the Stream is idle. */
   publication: PublicationView | null;
+  transport: TransportChoice;
+  /** What HLS of the Stream is doing; null = it is off. */
+  hls: HlsView | null;
   /** Synchronously after each composite; the record is reused. */
   drawn: DrawnRecord;
 }
@@ -48,33 +59,31 @@ const untimedProblem =
   'This browser does not tell which picture of the video it shows, so the video plays without detections. ' +
   'Update it, or watch in a current Chrome or Edge.';
 const ticksPerReport = 10;
+const closeToLiveS = 1;
 
 /**
- * Plays a Stream with its detections on a canvas until closed. Waits for an idle Stream to begin, recovers by itself
- * from a lost socket, a dead Worker, a lost media path and a restarted server, and keeps the last picture meanwhile.
+ * Plays a Stream with its detections on a canvas until closed, by WebRTC or by HLS. Waits for an idle Stream to begin,
+ * recovers by itself from a lost socket, a dead Worker, a lost media path and a restarted server, changes the transport
+ * where that helps, and keeps the last picture meanwhile.
  */
 export class Player {
   readonly #events = new TypedEmitter<PlayerEvents>();
   readonly #options: PlayerOptions;
   readonly #overlay: FrameExactOverlay;
-  readonly #receiverMeter = new ReceiverMeter();
   readonly #createdAtMs = performance.now();
   readonly #timer: ReturnType<typeof setInterval>;
-  readonly #reconnector: Reconnector<ViewerLink> | undefined;
+  readonly #chooser: TransportChooser;
+  #active: Playback | undefined;
+  /** WebRTC that is tried while HLS goes on. */
+  #trying: Playback | undefined;
   #tick = 0;
   #state: PlayerState = 'connecting';
   #publication: PublicationView | null = null;
   #analysis: AnalysisView = { state: 'off' };
   #viewers = 0;
   #streamName = '';
-  #layer: number | null = null;
+  #hls: HlsView | null = null;
   #wantedLayer: number | undefined;
-  /** The publisher's largest picture, by its own report. */
-  #sent: { width?: number; height?: number } = {};
-  #video: Consumer | undefined;
-  /** Of the layer that is being switched to. */
-  #comingVideo: Consumer | undefined;
-  #audio: Consumer | undefined;
   #joinMs: number | null = null;
   #everPlayed = false;
   #isClosed = false;
@@ -91,23 +100,21 @@ export class Player {
       container: options.container ?? options.canvas.parentElement ?? document.body,
       mode: options.mode ?? 'lock',
       overlay: options.overlay ?? {},
-      serverOffsetMs: () => this.#reconnector?.link?.signaling.clockOffsetMs,
-      viewerRttMs: () => this.#receiverMeter.figures.rttMs,
+      serverOffsetMs: () => this.#active?.serverOffsetMs,
+      viewerRttMs: () => this.#active?.viewerRttMs,
       onDrawn: (record) => this.#onDrawn(record),
       onUntimed: () => this.#events.emit('problem', { code: 'unsupported', message: untimedProblem, fatal: false }),
+      onUnknownModel: (revision) => this.#active?.onUnknownModel(revision),
     });
+    const wish = options.recorded ? 'hls' : (options.transport ?? 'auto');
+    this.#chooser = new TransportChooser(wish, WebRtcPlayback.supported(), performance.now());
     this.#timer = setInterval(() => this.#onTick(), tickEveryMs);
     if (!FrameSource.supported()) {
       const reason = 'This browser cannot tell one video picture from the next; update it to watch with detections.';
       setTimeout(() => this.#onFailed({ code: 'unsupported', reason })); // once its listeners are there
       return;
     }
-    this.#reconnector = new Reconnector({
-      connect: () => this.#connect(),
-      onConnected: () => undefined,
-      onLost: (end) => this.#onLost(end),
-      onFailed: (end) => this.#onFailed(end),
-    });
+    this.#active = this.#create(this.#chooser.choice.transport, {});
   }
 
   get state(): PlayerState {
@@ -139,77 +146,126 @@ export class Player {
     return this.#streamName;
   }
 
+  get transport(): TransportChoice {
+    return { ...this.#chooser.choice };
+  }
+
+  /** What HLS of the Stream is doing; null = it is off, or nothing is known. */
+  get hls(): HlsView | null {
+    return this.#hls;
+  }
+
+  /** Where one is in what can be watched; undefined where there is no past (WebRTC) or not yet. */
+  get timeline(): Timeline | undefined {
+    return this.#rewinding?.timeline;
+  }
+
+  get #rewinding(): Rewinding | undefined {
+    return this.#active?.rewinding;
+  }
+
   on<E extends keyof PlayerEvents>(event: E, listener: (data: PlayerEvents[E]) => void): () => void {
     return this.#events.on(event, listener);
   }
 
-  #connect(): Promise<ViewerLink> {
-    const { streamId, token, signalingUrl = defaultSignalingUrl() } = this.#options;
-    return ViewerLink.create({
-      streamId,
-      ...(token ? { token } : {}),
-      signalingUrl,
-      spatialLayer: this.#wantedLayer,
-      onJoined: ({ streamName }) => (this.#streamName = streamName),
-      onPublication: (publication) => this.#onPublication(publication),
-      onVideo: (consumer, publicationId, type) => this.#onVideo(consumer, publicationId, type),
-      onAudio: (consumer, publicationId) => this.#onAudio(consumer, publicationId),
-      onDetections: (bytes) => this.#overlay.onDetections(bytes),
-      onAnalysis: (analysis) => this.#onAnalysis(analysis),
-      onModelDescription: (description) => this.#overlay.addDescription(description),
-      onPublisherReport: (report) => this.#onPublisherReport(report),
-      onViewers: (count) => this.#events.emit('viewers', (this.#viewers = count)),
-      onLayers: (layer) => (this.#layer = layer),
-      onProblem: (code, message) => this.#events.emit('problem', { code, message, fatal: false }),
-    });
+  #create(transport: Transport, more: { takesOver?: boolean; behindLiveS?: number }): Playback {
+    const { streamId, token, signalingUrl, recorded } = this.#options;
+    const overlay = this.#overlay;
+    const events = this.#eventsOf(() => made);
+    const made: Playback =
+      transport === 'hls'
+        ? new HlsPlayback({ ...{ streamId, token, overlay, recorded, events }, behindLiveS: more.behindLiveS })
+        : new WebRtcPlayback({
+            ...{ streamId, token, overlay, events, layer: this.#wantedLayer },
+            signalingUrl: signalingUrl ?? defaultSignalingUrl(),
+            takesOver: more.takesOver ?? false,
+          });
+    return made;
+  }
+
+  /** One that is only tried has no say but of its first picture. */
+  #eventsOf(self: () => Playback): PlaybackEvents {
+    const ifActive =
+      <T extends unknown[]>(handle: (...data: T) => void) =>
+      (...data: T): void => {
+        if (!this.#isClosed && self() === this.#active) handle(...data);
+      };
+    return {
+      onStreamName: ifActive((name) => (this.#streamName = name)),
+      onPublication: (publication) => {
+        // Pushed news come before HLS asks; but what plays is played to its end.
+        const isNews = self() === this.#trying && publication !== null && !this.#active?.connected;
+        if (self() === this.#active || isNews) this.#onPublication(publication);
+      },
+      onAnalysis: ifActive((analysis) => this.#onAnalysis(analysis)),
+      onViewers: ifActive((count) => this.#events.emit('viewers', (this.#viewers = count))),
+      onDelivery: (delivery, hls) => {
+        if (self().transport === 'webrtc') this.#chooser.onSocket(true);
+        if (!this.#isClosed && self() === this.#active) this.#onDelivery(delivery, hls);
+      },
+      onLost: (end) => (self() === this.#active ? this.#onLost(end) : this.#onTryLost(self(), end)),
+      onFailed: (end) => (self() === this.#active ? this.#onFailed(end) : this.#onTryLost(self(), end)),
+      onProblem: ifActive((code, message) => this.#events.emit('problem', { code, message, fatal: false })),
+    };
+  }
+
+  #onDelivery(delivery: Delivery, hls: HlsView | null): void {
+    this.#hls = hls;
+    this.#events.emit('hls', hls);
+    if (this.#chooser.setDelivery(delivery, performance.now())) this.#change();
+  }
+
+  /** The chosen transport takes the place of the one that was; the last picture stays until its first is there. */
+  #change(behindLiveS?: number): void {
+    this.#dropTry('another transport was chosen');
+    this.#active?.close('another transport was chosen');
+    this.#begin(behindLiveS);
+  }
+
+  #begin(behindLiveS?: number): void {
+    const more = behindLiveS === undefined ? {} : { behindLiveS };
+    this.#overlay.latency.clearFrames();
+    this.#active = this.#create(this.#chooser.choice.transport, { takesOver: true, ...more });
+    this.#events.emit('transport', this.transport);
+  }
+
+  #dropTry(reason: string): void {
+    this.#trying?.close(reason);
+    this.#trying = undefined;
+  }
+
+  /** One beside HLS that plays is not worth another round; before that it goes on as long as it may. */
+  #onTryLost(tried: Playback, { code }: LinkEnd): void {
+    if (tried !== this.#trying) return;
+    this.#chooser.onSocket(code === noPathCode);
+    if (!this.#active?.connected) return;
+    this.#dropTry('it did not come through');
+    this.#chooser.onTryFailed(performance.now());
+    this.#events.emit('transport', this.transport);
+  }
+
+  /** Its first picture is on the canvas. */
+  #onTryShown(shown: Playback): void {
+    this.#trying = undefined;
+    this.#active?.close('WebRTC is back');
+    this.#active = shown;
+    this.#chooser.onWebRtcShown();
+    this.#overlay.latency.clearFrames();
+    this.#events.emit('transport', this.transport);
   }
 
   #onPublication(publication: PublicationView | null): void {
     if (this.#isClosed) return;
-    if (publication?.id !== this.#publication?.id || publication === null) {
-      this.#overlay.begin(publication?.id);
-      this.#sent = {};
-    }
+    const before = this.#publication;
+    if (publication?.id !== before?.id || publication === null) this.#overlay.begin(publication?.id);
     this.#publication = publication;
     this.#overlay.setPublication(publication);
+    this.#chooser.onPublished(publication !== null, performance.now());
     if (publication === null) {
       this.#onAnalysis({ state: 'off' });
       this.#setState(this.#everPlayed ? 'ended' : 'waiting');
     } else if (this.#state === 'waiting' || this.#state === 'ended') this.#setState('connecting');
     this.#events.emit('publication', publication);
-  }
-
-  #onVideo(consumer: Consumer, publicationId: string, type: string): void | Promise<boolean> {
-    if (this.#isClosed || publicationId !== this.#publication?.id) return;
-    const tracks = this.#audio && !this.#audio.closed ? [consumer.track, this.#audio.track] : [consumer.track];
-    const shownId = this.#overlay.frames.producerId;
-    if (shownId !== undefined && shownId !== consumer.producerId) return this.#switchTo(consumer, tracks);
-    this.#video = consumer;
-    this.#layer = type === 'simple' ? null : this.#layer;
-    // A connection made anew inside the same Publication brings new tracks of the same timestamps.
-    this.#overlay.cancelSwitch();
-    this.#overlay.frames.setTracks(tracks, consumer.producerId);
-    this.#applyTarget();
-  }
-
-  /** Another layer takes the shown one's place with its first picture, and waits for its detections as long from the first. */
-  async #switchTo(consumer: Consumer, tracks: readonly MediaStreamTrack[]): Promise<boolean> {
-    this.#comingVideo = consumer;
-    this.#applyTarget();
-    consumer.observer.once('close', () => {
-      if (this.#comingVideo === consumer) this.#overlay.cancelSwitch();
-    });
-    const isShown = await this.#overlay.switchTracks(tracks, consumer.producerId);
-    if (this.#comingVideo === consumer) this.#comingVideo = undefined;
-    if (isShown) this.#video = consumer;
-    return isShown;
-  }
-
-  #onAudio(consumer: Consumer, publicationId: string): void {
-    if (this.#isClosed || publicationId !== this.#publication?.id) return;
-    this.#audio = consumer;
-    this.#overlay.addTrack(consumer.track);
-    this.#applyTarget();
   }
 
   #onAnalysis(analysis: AnalysisView): void {
@@ -218,30 +274,34 @@ export class Player {
     this.#events.emit('analysis', analysis);
   }
 
-  #onPublisherReport(report: PublisherReport): void {
-    const { width, height } = report;
-    this.#sent = { width, height };
-    this.#overlay.latency.onReport(report);
-  }
-
   #onDrawn(record: DrawnRecord): void {
     if (!record.redraw) {
+      if (this.#trying?.connected && this.#overlay.frames.playsTracks) this.#onTryShown(this.#trying);
       this.#joinMs ??= performance.now() - this.#createdAtMs;
       this.#everPlayed = true;
-      if (this.#state !== 'playing' && this.#reconnector?.link) this.#setState('playing');
+      this.#chooser.onPicture();
+      if (this.#state !== 'playing' && this.#active?.connected) this.#setState('playing');
     }
     this.#events.emit('drawn', record);
   }
 
   #onLost({ reason, code }: LinkEnd): void {
+    if (this.#isClosed) return;
+    this.#chooser.onSocket(code === noPathCode);
+    this.#chooser.onLost(performance.now());
     if (this.#state === 'playing' || this.#state === 'ended' || this.#state === 'waiting')
       this.#setState('reconnecting');
-    this.#events.emit('problem', { code: code ?? 'lost', message: `${reason}; trying again`, fatal: false });
+    this.#events.emit('problem', { code: lostCode(code), message: `${reason}; trying again`, fatal: false });
   }
 
   #onFailed({ reason, code }: LinkEnd): void {
     if (this.#isClosed) return;
-    this.#events.emit('problem', { code: code ?? 'lost', message: reason, fatal: true });
+    if (code === 'unsupported') {
+      const nowMs = performance.now();
+      const byHls = this.#active?.transport === 'hls';
+      if (byHls ? this.#chooser.onHlsFailed(nowMs) : this.#chooser.onWebRtcFailed(nowMs)) return this.#change();
+    }
+    this.#events.emit('problem', { code: lostCode(code), message: reason, fatal: true });
     this.#end('failed', reason);
   }
 
@@ -253,62 +313,108 @@ export class Player {
 
   #onTick(): void {
     this.#overlay.updateTarget(this.#analysis);
-    this.#applyTarget();
-    if (++this.#tick % 2 === 0) void this.#measure();
-    if (this.#tick % ticksPerReport === 0) this.#report();
+    this.#active?.onTick();
+    this.#trying?.onTick();
+    this.#step();
+    if (++this.#tick % ticksPerReport === 0) this.#active?.report();
   }
 
-  /** Sound waits as long as its picture. */
-  #applyTarget(): void {
-    const targetMs = this.#overlay.targetMs;
-    for (const consumer of [this.#video, this.#comingVideo, this.#audio]) {
-      const receiver = consumer?.closed ? undefined : consumer?.rtpReceiver;
-      if (!receiver || !('jitterBufferTarget' in receiver) || (receiver.jitterBufferTarget ?? 0) === targetMs) continue;
-      receiver.jitterBufferTarget = targetMs;
+  #step(): void {
+    switch (this.#chooser.step(performance.now())) {
+      case 'probe':
+        return void this.#probe();
+      case 'fallBack':
+        this.#dropTry('HLS goes on');
+        // What was slow may still come before the first seconds of HLS are made.
+        this.#trying = this.#active;
+        return this.#begin();
+      case 'tryWebRtc':
+        return this.#try();
+      case 'giveUpTrying':
+        this.#dropTry('it did not come through');
+        return this.#events.emit('transport', this.transport);
+      case 'none':
     }
   }
 
-  async #measure(): Promise<void> {
-    const video = this.#video;
-    if (!video || video.closed) return;
-    try {
-      const report = await video.getStats();
-      if (video === this.#video) this.#receiverMeter.add(report as unknown as Map<string, unknown>);
-    } catch {
-      // It was closed meanwhile.
-    }
+  #try(): void {
+    this.#dropTry('tried anew');
+    this.#trying = this.#create('webrtc', { takesOver: true });
   }
 
-  #report(): void {
-    const signaling = this.#reconnector?.link?.signaling;
-    if (!signaling || signaling.closed) return;
-    const p50 = this.#overlay.latency.captureToOverlayMs.p50;
-    void signaling
-      .request('reportViewer', {
-        mode: this.mode,
-        ...this.#overlay.counters.totals,
-        ...(p50 === null ? {} : { captureToOverlayP50Ms: p50 }),
-      })
-      .catch(() => undefined);
+  async #probe(): Promise<void> {
+    const { streamId, token } = this.#options;
+    const api = new HlsApi(token);
+    const view = await api.getStream(streamId).catch(() => undefined);
+    this.#chooser.onProbed(view?.publication != null && view.hls !== null);
   }
 
   setMode(mode: PlayerMode): void {
     this.#overlay.setMode(mode);
     this.#overlay.updateTarget(this.#analysis);
-    this.#applyTarget();
+    this.#active?.onTick();
+  }
+
+  setTransport(wish: TransportWish): void {
+    if (this.#isClosed || this.#options.recorded || !this.#active) return;
+    if (this.#chooser.setWish(wish, performance.now())) this.#change();
+    else {
+      this.#dropTry('the transport was chosen');
+      this.#events.emit('transport', this.transport);
+    }
   }
 
   /** Layer of an SVC or simulcast video, 0 = smallest; `auto` = the best the network carries, of a simulcast the analysed one. */
   setLayer(layer: number | 'auto'): void {
     this.#wantedLayer = layer === 'auto' ? undefined : layer;
-    this.#reconnector?.link?.setSpatialLayer(this.#wantedLayer);
+    this.#active?.setLayer(this.#wantedLayer);
+  }
+
+  /** Seconds on the timeline. */
+  seek(positionS: number): void {
+    const timeline = this.timeline;
+    if (!timeline) return;
+    if (timeline.live && positionS >= timeline.liveS - closeToLiveS) return this.backToLive();
+    this.#leaveLive();
+    this.#rewinding?.seek(positionS);
+  }
+
+  setPaused(paused: boolean): void {
+    if (paused) this.#leaveLive();
+    this.#rewinding?.setPaused(paused);
+  }
+
+  /** So many seconds back from what is shown; from WebRTC by way of HLS. */
+  rewind(seconds: number): void {
+    const timeline = this.timeline;
+    if (timeline) this.seek(timeline.positionS - seconds);
+    else if (this.#active?.transport === 'webrtc' && this.#chooser.rewind(performance.now())) this.#change(seconds);
+  }
+
+  /** WebRTC has no past: nobody is brought forward to it while they are back in time. */
+  #leaveLive(): void {
+    if (this.#options.recorded) return;
+    this.#dropTry('going back in time');
+    this.#chooser.rewind(performance.now());
+    this.#events.emit('transport', this.transport);
+  }
+
+  backToLive(): void {
+    this.#rewinding?.backToLive();
+    if (this.#chooser.backToLive(performance.now())) this.#try();
+    this.#events.emit('transport', this.transport);
+  }
+
+  /** URL of a picture near this place of the timeline; undefined where there is none. */
+  thumbnailAt(positionS: number): string | undefined {
+    return this.#rewinding?.thumbnailAt(positionS);
   }
 
   /** Sound is off at first, as browsers demand; turn it on from a click. */
   setMuted(muted: boolean): void {
     const { video } = this.#overlay;
     video.muted = muted;
-    if (muted || !video.srcObject) return;
+    if (muted || (!video.srcObject && !video.src)) return;
     video.play().catch(() => {
       video.muted = true;
       void video.play().catch(() => undefined);
@@ -327,47 +433,29 @@ export class Player {
   }
 
   stats(): PlayerStats {
-    const { codec, bitrateBps, packetsLost, framesDropped, decodeMs } = this.#receiverMeter.figures;
+    const { decodeMs, ...figures } = this.#active?.figures() ?? noFigures;
+    const { transport, reason } = this.#chooser.choice;
     return {
       ...this.#overlay.stats(decodeMs),
       analysis: this.#analysis,
       viewers: this.#viewers,
-      codec: codec || (this.#publication?.producers.find(({ kind }) => kind === 'video')?.mimeType ?? ''),
-      transport: 'webrtc',
-      ...this.#layerFigures(),
+      ...{ transport, transportReason: reason ?? null },
+      ...figures,
       state: this.#state,
-      ...{ bitrateBps, packetsLost, framesDropped },
-      reconnections: this.#reconnector?.reconnections ?? 0,
       joinMs: this.#joinMs,
     };
   }
 
-  #layerFigures(): Pick<PlayerStats, 'layer' | 'layers' | 'layerTimeline' | 'layerTimelineReason'> {
-    const { layerTimeline: timeline } = this.#overlay;
-    const told = {
-      layerTimeline: timeline?.state ?? null,
-      layerTimelineReason: timeline?.state === 'unknown' ? timeline.reason : null,
-    };
-    const simulcast = simulcastLayers(this.#publication);
-    if (simulcast.length > 0) {
-      const shown = simulcast.findIndex(({ id }) => id === this.#overlay.frames.producerId);
-      return { layer: shown < 0 ? null : shown, layers: simulcast.length, ...told };
-    }
-    const { scalabilityMode } = this.#video?.rtpParameters.encodings?.[0] ?? {};
-    const layers = spatialLayers({ scalabilityMode, ...this.#sent, layer: this.#layer });
-    return { layer: this.#layer, layers, ...told };
-  }
-
   close(reason: string): void {
     if (this.#isClosed) return;
-    this.#report();
+    this.#active?.report();
     this.#end('ended', reason);
   }
 
   #end(state: 'ended' | 'failed', reason: string): void {
     clearInterval(this.#timer);
-    this.#reconnector?.link?.close(reason);
-    this.#reconnector?.close();
+    this.#dropTry(reason);
+    this.#active?.close(reason);
     this.#overlay.close();
     this.#setState(state);
     this.#isClosed = true;
@@ -375,6 +463,18 @@ export class Player {
   }
 
   dump(): Record<string, unknown> {
-    return { state: this.#state, stats: this.stats(), link: this.#reconnector?.link?.dump() };
+    return { state: this.#state, stats: this.stats(), link: this.#active?.dump() };
   }
 }
+
+/** Pages know a lost path as a lost connection. */
+function lostCode(code: string | undefined): string {
+  return code === undefined || code === noPathCode ? 'lost' : code;
+}
+
+/** Before there is a transport, or in a browser that has none. */
+const noFigures: PlaybackFigures = {
+  ...{ codec: '', bitrateBps: 0, packetsLost: 0, framesDropped: 0, reconnections: 0 },
+  ...{ layer: null, layers: 1, layerTimeline: null, layerTimelineReason: null },
+  ...{ jitterBufferTargetMs: 0, decodeMs: 0, behindLiveMs: null, hls: null },
+};

@@ -33,6 +33,22 @@ export interface LatencyBudget {
   display: number | null;
 }
 
+export interface HlsFigures {
+  /** Parts and blocking reload are used. */
+  lowLatency: boolean;
+  /** The buffer ran empty while playing. */
+  stalls: number;
+  /** Parts or Segments that could not be had, and were skipped or tried again. */
+  droppedParts: number;
+  /** Files of detections beside the media. Pictures of a missing one count as unanalysed. */
+  sidecars: { loaded: number; missing: number };
+  /** Media ahead of what is shown. */
+  bufferedMs: number;
+  playbackRate: number;
+  /** false: this browser plays HLS by itself and tells no picture's own time, so that none is called exact. */
+  exact: boolean;
+}
+
 /**
  * The public contract's `window.framelock.stats()` and more. `framesPresented = exact + interpolated + extrapolated +
  * unanalysed`: distinct pictures drawn, each counted once as the best it reached while shown.
@@ -63,6 +79,12 @@ export interface PlayerStats {
   width: number;
   height: number;
   transport: 'webrtc' | 'hls';
+  /** Why it is this transport, where the person did not choose it: `no UDP or TCP path`, `many viewers`… */
+  transportReason: string | null;
+  /** HLS: capture of the shown picture to now, ms, by PROGRAM-DATE-TIME; WebRTC: null (captureToOverlayMs tells). */
+  behindLiveMs: number | null;
+  /** null in WebRTC. */
+  hls: HlsFigures | null;
   /** What Lock adds to receive-to-display, ms: the median now less the one without Lock; null until known. */
   lockPriceMs: number | null;
   /** Layer of SVC or simulcast received now, 0 = smallest; null = the video has one only. */

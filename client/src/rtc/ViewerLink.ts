@@ -1,7 +1,9 @@
 import {
   Refusal,
   type AnalysisView,
+  type Delivery,
   type EventHandlers,
+  type HlsView,
   type ModelDescription,
   type Opaque,
   type PublicationView,
@@ -34,6 +36,8 @@ export interface ViewerLinkCallbacks {
   onModelDescription?(description: ModelDescription): void;
   onPublisherReport?(report: PublisherReport): void;
   onViewers?(count: number): void;
+  /** How viewers are to watch, and what HLS does; null = it is off for this Stream. */
+  onDelivery?(delivery: Delivery, hls: HlsView | null): void;
   onLayers?(spatialLayer: number | null): void;
   /** Something of the media could not be had; the rest goes on. */
   onProblem?(code: string, message: string): void;
@@ -46,6 +50,9 @@ export interface ViewerLinkOptions extends ViewerLinkCallbacks {
   /** Of SVC or simulcast, 0 = smallest; undefined = highest. */
   spatialLayer?: number | undefined;
 }
+
+/** A link's end where signalling was there and media did not get through. */
+export const noPathCode = 'noPath';
 
 /** Above what any Stream has; the sfu takes the highest there is. */
 const highestLayer = 7;
@@ -111,8 +118,9 @@ export class ViewerLink implements Link {
   async #begin(): Promise<void> {
     const { signaling } = this;
     signaling.on('closed', ({ reason, code }) => this.close(reason, code));
-    const { routerRtpCapabilities, publication, analysis, modelDescription, viewers } = signaling.joined;
+    const { routerRtpCapabilities, publication, analysis, modelDescription, viewers, delivery, hls } = signaling.joined;
     this.#options.onJoined?.(signaling.joined);
+    this.#options.onDelivery?.(delivery, hls);
     // Before anything is awaited: events from here on change it. Consuming begins when the device is loaded.
     this.#setPublication(publication);
     this.#options.onViewers?.(viewers);
@@ -141,6 +149,7 @@ export class ViewerLink implements Link {
         if (this.#isCurrent(publicationId)) options.onModelDescription?.(description);
       }),
       publisherReport: this.#inOrder((report) => options.onPublisherReport?.(report)),
+      delivery: this.#inOrder(({ delivery, hls }) => options.onDelivery?.(delivery, hls)),
       viewers: this.#inOrder(({ count }) => options.onViewers?.(count)),
       consumerLayers: ({ spatialLayer }) => options.onLayers?.(spatialLayer),
       consumerClosed: ({ consumerId }) => this.#onConsumerClosed(consumerId),
@@ -310,7 +319,7 @@ export class ViewerLink implements Link {
         .request('connectTransport', { transportId: transport.id, dtlsParameters: dtlsParameters as unknown as Opaque })
         .then(done, fail);
     });
-    this.#stopWatching = watchTransport(transport, signaling, (reason) => this.close(reason));
+    this.#stopWatching = watchTransport(transport, signaling, (reason) => this.close(reason, noPathCode));
     return transport;
   }
 

@@ -18,7 +18,11 @@ export interface Neighbours {
 
 export type AddOutcome = 'added' | 'foreign' | 'duplicate' | 'late';
 
-const capacity = 512;
+export interface DetectionBufferOptions {
+  /** Messages held at most; default 512. */
+  capacity?: number;
+}
+
 /** Further apart than this, two messages have nothing to do with each other: the video jumped. */
 const windowTicks = 20 * videoClockRate;
 /**
@@ -28,11 +32,12 @@ const windowTicks = 20 * videoClockRate;
 const forgetAfterMs = 60_000;
 
 /**
- * Detections of the current Publication by RTP timestamp (u32, wraps), in any order of arrival. Holds at most 512
- * messages of at most 20 s; the oldest goes first. Messages of another Publication are counted and ignored, since RTP
+ * Detections of the current Publication by RTP timestamp (u32, wraps), in any order of arrival. Holds at most
+ * `capacity` messages of at most 20 s; the oldest goes first. Messages of another Publication are counted and ignored, since RTP
  * timestamps mean nothing across Publications.
  */
 export class DetectionBuffer {
+  readonly #capacity: number;
   #publicationId: string | undefined;
   readonly #byRtp = new Map<number, BufferedDetections>();
   /** By time. All of them lie within `windowTicks`, so signed distances order them across the wrap. */
@@ -41,6 +46,10 @@ export class DetectionBuffer {
   #lost = 0;
   #highestSeq: number | undefined;
   #highestModel = 0;
+
+  constructor({ capacity = 512 }: DetectionBufferOptions = {}) {
+    this.#capacity = capacity;
+  }
 
   get publicationId(): string | undefined {
     return this.#publicationId;
@@ -91,7 +100,7 @@ export class DetectionBuffer {
     if (newest && Math.abs(rtpTicksBetween(message.rtp, newest.message.rtp)) > windowTicks) this.#empty();
     this.#countSeq(message);
     this.counts.received++;
-    if (this.#ordered.length >= capacity) {
+    if (this.#ordered.length >= this.#capacity) {
       const oldest = this.#ordered[0]!;
       if (rtpTicksBetween(message.rtp, oldest.message.rtp) < 0) {
         this.counts.late++;

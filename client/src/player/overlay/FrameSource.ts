@@ -1,9 +1,13 @@
+import { rtpClock, type PictureClock } from './PictureClock.ts';
+
 /** One presented picture. The object is reused; `image` belongs to whoever got it, who closes it when it is a VideoFrame. */
 export interface Picture {
   image: VideoFrame | HTMLVideoElement;
   /** u32; of these very pixels when `own`, else of the callback, which can be a frame off. undefined = nobody told. */
   rtpTimestamp: number | undefined;
   own: boolean;
+  /** What told the timestamp, so that it can be asked again of the pixels that were drawn. */
+  clock: PictureClock;
   /** Whose pictures these are: timestamps of two Producers can't be compared as they are. */
   producerId: string | undefined;
   width: number;
@@ -17,6 +21,10 @@ export interface Picture {
 export interface FrameSourceOptions {
   /** The invisible <video> goes in here. */
   container: HTMLElement;
+  /** How this video's pictures tell their timestamps; default WebRTC's. */
+  clock?: PictureClock;
+  /** Whose pictures these are, where no tracks say so. */
+  producerId?: string | undefined;
   /** One picture that is not the one before. */
   onPicture(picture: Picture): void;
   /** Last packet of the callback's own picture received: timestamp u32, performance.now() scale. */
@@ -29,13 +37,8 @@ export interface FrameSourceOptions {
 /** The first pictures of a track can come without a timestamp where later ones have theirs. */
 const untimedBeforeTold = 30;
 
-/** VideoFrame.metadata() of the WebCodecs VideoFrame metadata registry; Chromium 145 tells rtpTimestamp there. */
-interface FrameWithMetadata {
-  metadata?(): { rtpTimestamp?: number };
-}
-
 /**
- * Presented pictures of a MediaStreamTrack, one by one, by requestVideoFrameCallback (WICG video-rvfc), each with the
+ * Presented pictures of a MediaStreamTrack or of Media Source Extensions, one by one, by requestVideoFrameCallback (WICG video-rvfc), each with the
  * RTP timestamp of its own pixels. The <video> stays in the document, one pixel large: out of it, or with display: none,
  * browsers stop presenting. A callback that comes too late makes a skipped picture, never a wrong one.
  */
@@ -43,9 +46,10 @@ export class FrameSource {
   readonly video: HTMLVideoElement;
   readonly #options: FrameSourceOptions;
   readonly #picture: Picture;
+  readonly #clock: PictureClock;
   #producerId: string | undefined;
   #presentedFrames: number | undefined;
-  #lastRtp: number | undefined;
+  #lastIdentity: number | undefined;
   /** Pictures shown before the first that had a timestamp; undefined once there was one. */
   #untimed: number | undefined = 0;
   #callback: number | undefined;
@@ -56,6 +60,8 @@ export class FrameSource {
 
   constructor(options: FrameSourceOptions) {
     this.#options = options;
+    this.#clock = options.clock ?? rtpClock;
+    this.#producerId = options.producerId;
     const video = document.createElement('video');
     video.muted = true;
     video.autoplay = true;
@@ -68,11 +74,16 @@ export class FrameSource {
     options.container.append(video);
     this.video = video;
     this.#picture = {
-      ...{ image: video, rtpTimestamp: 0, own: false, producerId: undefined, width: 0, height: 0 },
-      ...{ mediaTimeMs: 0, receivedAtMs: NaN, presentedAtMs: NaN },
+      ...{ image: video, rtpTimestamp: 0, own: false, clock: this.#clock, producerId: undefined },
+      ...{ width: 0, height: 0, mediaTimeMs: 0, receivedAtMs: NaN, presentedAtMs: NaN },
     };
     document.addEventListener('visibilitychange', this.#onVisibility);
     this.#request();
+  }
+
+  /** Plays tracks (WebRTC), and not what something else feeds. */
+  get playsTracks(): boolean {
+    return this.#clock === rtpClock;
   }
 
   /** Of the video that plays. */
@@ -87,13 +98,19 @@ export class FrameSource {
   setTracks(tracks: readonly MediaStreamTrack[], producerId?: string): void {
     this.#producerId = producerId;
     this.#presentedFrames = undefined;
-    this.#lastRtp = undefined;
+    this.#lastIdentity = undefined;
     this.video.srcObject = tracks.length > 0 ? new MediaStream([...tracks]) : null;
     if (tracks.length > 0) void this.video.play().catch(() => undefined);
   }
 
-  /** Adds a track beside the ones that play, without a new load. */
+  /** Lets tracks go. A video that something else feeds is not touched: even an empty `srcObject` would load it anew. */
+  letGo(): void {
+    if (this.video.srcObject) this.setTracks([]);
+  }
+
+  /** Adds a track beside the ones that play, without a new load; what something else feeds has its own sound. */
   addTrack(track: MediaStreamTrack): void {
+    if (!this.playsTracks) return;
     const stream = this.video.srcObject;
     if (stream instanceof MediaStream) stream.addTrack(track);
     else this.setTracks([track]);
@@ -114,19 +131,20 @@ export class FrameSource {
   }
 
   #onFrame(metadata: VideoFrameCallbackMetadata): void {
-    const { presentedFrames, rtpTimestamp: toldRtp, receiveTime = NaN } = metadata;
+    const { presentedFrames, receiveTime = NaN } = metadata;
+    const toldRtp = this.#clock.ofCallback(metadata);
     if (this.#presentedFrames !== undefined && presentedFrames > this.#presentedFrames + 1) {
       this.#options.onMissed(presentedFrames - this.#presentedFrames - 1);
     }
     this.#presentedFrames = presentedFrames;
     if (toldRtp !== undefined) this.#options.onReceived(toldRtp, receiveTime);
     const frame = takeFrame(this.video);
-    const ownRtp = frame && (frame as FrameWithMetadata).metadata?.().rtpTimestamp;
-    const rtpTimestamp = ownRtp ?? toldRtp;
-    if (!this.#isNew(rtpTimestamp)) {
+    if (!this.#isNew(this.#clock.identityOf(frame, metadata))) {
       frame?.close();
       return;
     }
+    const ownRtp = frame && this.#clock.ofPixels(frame);
+    const rtpTimestamp = ownRtp ?? toldRtp;
     const picture = this.#picture;
     picture.image = frame ?? this.video;
     picture.rtpTimestamp = rtpTimestamp === undefined ? undefined : rtpTimestamp >>> 0;
@@ -140,8 +158,8 @@ export class FrameSource {
     this.#options.onPicture(picture);
   }
 
-  #isNew(rtpTimestamp: number | undefined): boolean {
-    if (rtpTimestamp === undefined) {
+  #isNew(identity: number | undefined): boolean {
+    if (identity === undefined) {
       // Where others are timed this is no picture of the Stream: browsers paint one when a track ends.
       if (this.#untimed === undefined) return false;
       if (++this.#untimed === untimedBeforeTold) this.#options.onUntimed();
@@ -149,8 +167,8 @@ export class FrameSource {
     }
     this.#untimed = undefined;
     // The pixels can be a picture ahead of the callback; the next callback then brings the same ones again.
-    if (rtpTimestamp === this.#lastRtp) return false;
-    this.#lastRtp = rtpTimestamp;
+    if (identity === this.#lastIdentity) return false;
+    this.#lastIdentity = identity;
     return true;
   }
 
@@ -159,7 +177,7 @@ export class FrameSource {
     this.#closed = true;
     document.removeEventListener('visibilitychange', this.#onVisibility);
     if (this.#callback !== undefined) this.video.cancelVideoFrameCallback(this.#callback);
-    this.video.srcObject = null;
+    if (this.video.srcObject) this.video.srcObject = null;
     this.video.remove();
   }
 }

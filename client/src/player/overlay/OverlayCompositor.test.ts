@@ -4,6 +4,7 @@ import { OverlayCounters } from '../stats/OverlayCounters.ts';
 import { DetectionBuffer } from './DetectionBuffer.ts';
 import type { DrawnRecord } from './DrawnRecord.ts';
 import type { Picture } from './FrameSource.ts';
+import { rtpClock } from './PictureClock.ts';
 import { LayerClock } from './LayerClock.ts';
 import { OverlayCompositor } from './OverlayCompositor.ts';
 import { defaultOverlayOptions } from './OverlayOptions.ts';
@@ -23,7 +24,15 @@ function description(label: string): ModelDescription {
 
 function picture(more: Partial<Picture>): Picture {
   return {
-    ...{ image: {} as HTMLVideoElement, rtpTimestamp: 3000, own: true, producerId: 'large', width: 640, height: 360 },
+    ...{
+      image: {} as HTMLVideoElement,
+      rtpTimestamp: 3000,
+      own: true,
+      clock: rtpClock,
+      producerId: 'large',
+      width: 640,
+      height: 360,
+    },
     ...{ mediaTimeMs: 0, receivedAtMs: 0, presentedAtMs: 0 },
     ...more,
   };

@@ -11,6 +11,7 @@ import type { LayerClock } from './LayerClock.ts';
 import { letterbox } from './letterbox.ts';
 import type { OverlayOptions } from './OverlayOptions.ts';
 import { colorOfLabel } from './overlayPalette.ts';
+import { rtpClock, type PictureClock } from './PictureClock.ts';
 
 export interface OverlayCompositorOptions {
   canvas: HTMLCanvasElement;
@@ -43,6 +44,7 @@ export class OverlayCompositor {
   #hidden: ReadonlySet<string>;
   #image: VideoFrame | HTMLVideoElement | undefined;
   #own = false;
+  #clock: PictureClock = rtpClock;
   #producerId: string | undefined;
   #choice: BoxChoice = nothingChosen;
   /** Of the shown boxes. */
@@ -97,6 +99,7 @@ export class OverlayCompositor {
     const record = this.#record;
     this.#image = picture.image;
     this.#own = picture.own;
+    this.#clock = picture.clock;
     this.#producerId = picture.producerId;
     record.publicationId = buffer.publicationId ?? '';
     record.rtpTimestamp = picture.rtpTimestamp ?? null;
@@ -198,10 +201,15 @@ export class OverlayCompositor {
   #outcome() {
     const { kind, boxesRtp, message } = this.#choice;
     const record = this.#record;
-    const pixelsRtp = this.#toAnalysed(timestampOfPixels(this.#image) ?? record.rtpTimestamp);
+    const pixelsRtp = this.#toAnalysed(this.#timestampOfPixels() ?? record.rtpTimestamp);
     const errorTicks = boxesRtp === null || pixelsRtp === null ? null : Math.abs(rtpTicksBetween(pixelsRtp, boxesRtp));
     const wrongFrame = kind === 'exact' && (errorTicks !== 0 || message?.pub !== record.publicationId);
     return { kind, errorTicks, wrongFrame };
+  }
+
+  #timestampOfPixels(): number | undefined {
+    if (typeof VideoFrame === 'undefined' || !(this.#image instanceof VideoFrame)) return undefined;
+    return this.#clock.ofPixels(this.#image);
   }
 
   #emit(repaint: boolean): void {
@@ -217,8 +225,4 @@ export class OverlayCompositor {
     this.#surface.close();
     this.#closeImage();
   }
-}
-
-function timestampOfPixels(image: VideoFrame | HTMLVideoElement | undefined): number | undefined {
-  return (image as { metadata?(): { rtpTimestamp?: number } } | undefined)?.metadata?.().rtpTimestamp;
 }

@@ -69,6 +69,11 @@ export class LatencyMeter {
     this.#captureToOverlay.add(Math.max(0, toSfuMs + drawnAtMs - this.#receivedAt(t)));
   }
 
+  /** Capture to drawn, where the medium itself tells when a picture was captured (HLS). */
+  addCaptureToOverlay(ms: number): void {
+    if (ms >= 0) this.#captureToOverlay.add(ms);
+  }
+
   /** A picture was drawn with boxes made from others'. */
   onOther(receivedAtMs: number, drawnAtMs: number, predictionAgeMs: number | undefined): void {
     if (predictionAgeMs !== undefined) this.#predictionAge.add(predictionAgeMs);

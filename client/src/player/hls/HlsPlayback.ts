@@ -1,0 +1,322 @@
+import { Refusal, type PublicationView, type StreamView } from '@framelock/server/protocol';
+import { unixNowMs } from '../../signaling/ClockOffset.ts';
+import type { FrameExactOverlay } from '../FrameExactOverlay.ts';
+import type { Playback, PlaybackEvents, PlaybackFigures, Rewinding } from '../Playback.ts';
+import { DetectionFeeder } from './DetectionFeeder.ts';
+import { HlsApi, type FoundPlaylist } from './HlsApi.ts';
+import { HlsMedia } from './HlsMedia.ts';
+import type { HlsVideo } from './HlsVideo.ts';
+import { NativeHlsVideo } from './NativeHlsVideo.ts';
+
+/** A stored Publication, played from its playlist alone. */
+export interface RecordedPublication {
+  publicationId: string;
+  hlsUrl: string;
+}
+
+export interface HlsPlaybackOptions {
+  streamId: string;
+  token?: string | undefined;
+  overlay: FrameExactOverlay;
+  recorded?: RecordedPublication | undefined;
+  /** Where to begin, seconds before live. */
+  behindLiveS?: number | undefined;
+  events: PlaybackEvents;
+}
+
+/** One Publication that plays. */
+interface Shown {
+  publicationId: string;
+  found: FoundPlaylist;
+  feeder: DetectionFeeder;
+  media: HlsVideo;
+  video: HTMLVideoElement;
+  isShown(): boolean;
+}
+
+const askWhilePlayingMs = 10_000;
+const askWhileWaitingMs = 2_000;
+const afterRefusalMs = 2_000;
+/** Of a Publication that is over without a word in its playlist: this long without media ahead, it is over here too. */
+const ticksUntilOver = 6;
+/** hls.js holds the picture back while it loads; below this nothing comes. */
+const emptyBufferMs = 100;
+const finalCodes = new Set(['unauthorized', 'forbidden', 'notFound', 'gone', 'badRequest', 'unsupported']);
+
+/**
+ * A Stream by HLS, with HTTP and nothing else: asks now and then what is published, waits until its first Segment is
+ * made, plays it, and goes on with the next Publication when one is over.
+ */
+export class HlsPlayback implements Playback {
+  readonly transport = 'hls';
+  readonly #options: HlsPlaybackOptions;
+  readonly #api: HlsApi;
+  #view: StreamView | undefined;
+  #shown: Shown | undefined;
+  #behindLiveS: number | undefined;
+  #reconnections = 0;
+  #emptyTicks = 0;
+  #overId: string | undefined;
+  #idle = false;
+  #toldName = '';
+  #toldProblem = '';
+  #behindLiveMs: number | null = null;
+  readonly #askedModels = new Set<string>();
+  #wake: (() => void) | undefined;
+  #closed = false;
+
+  constructor(options: HlsPlaybackOptions) {
+    this.#options = options;
+    this.#behindLiveS = options.behindLiveS;
+    this.#api = new HlsApi(options.token);
+    void this.#run();
+  }
+
+  get connected(): boolean {
+    return this.#shown !== undefined;
+  }
+
+  get serverOffsetMs(): number | undefined {
+    return undefined; // of no use to figures that compare with the data channel's times
+  }
+
+  get viewerRttMs(): number | undefined {
+    return undefined;
+  }
+
+  async #run(): Promise<void> {
+    await this.#sleep(0); // whoever creates the owner adds listeners first
+    while (!this.#closed) {
+      let waitMs: number;
+      try {
+        waitMs = this.#options.recorded ? await this.#openRecording(this.#options.recorded) : await this.#look();
+      } catch (error) {
+        if (this.#closed) return;
+        const end = error instanceof Refusal ? { reason: error.message, code: error.code } : { reason: String(error) };
+        if (end.code !== undefined && finalCodes.has(end.code) && !this.#shown) {
+          this.close(end.reason);
+          return this.#options.events.onFailed(end);
+        }
+        if (!this.#shown) this.#options.events.onLost(end);
+        waitMs = afterRefusalMs;
+      }
+      if (!this.#closed) await this.#sleep(waitMs);
+    }
+  }
+
+  /** Answers when to look again, ms. */
+  async #look(): Promise<number> {
+    const view = await this.#api.getStream(this.#options.streamId);
+    if (this.#closed) return 0;
+    this.#view = view;
+    this.#tell(view);
+    const { publication } = view;
+    if (!publication || publication.id === this.#overId) {
+      if (!this.#shown) this.#tellIdle();
+      return this.#shown ? askWhilePlayingMs : askWhileWaitingMs;
+    }
+    if (this.#shown) {
+      // Another Publication begins here when this one was seen to its end.
+      const same = this.#shown.publicationId === publication.id;
+      if (same) this.#options.events.onPublication(publication);
+      return same ? askWhilePlayingMs : askWhileWaitingMs;
+    }
+    if (view.hls === null) throw new Refusal('unsupported', 'HLS is off for this Stream');
+    this.#idle = false;
+    this.#options.events.onPublication(publication);
+    const found = await this.#api.findPlaylist(view.hlsUrl);
+    if (this.#closed) return 0;
+    if (typeof found === 'number') {
+      this.#problem('starting', view.hls.alert ?? 'The first seconds of HLS are being made');
+      return found;
+    }
+    // The playlist is of the Publication before, or of one that is not told yet.
+    if (found.publicationId !== publication.id) return 500;
+    await this.#open(found, view.hlsUrl, publication);
+    return askWhilePlayingMs;
+  }
+
+  #tell(view: StreamView): void {
+    const { events, overlay } = this.#options;
+    if (view.name !== this.#toldName) events.onStreamName((this.#toldName = view.name));
+    events.onDelivery(view.settings.delivery, view.hls);
+    events.onViewers(view.viewers);
+    if (view.publication?.id !== overlay.publicationId) return;
+    events.onAnalysis(view.analysis);
+    if (view.modelDescription) overlay.addDescription(view.modelDescription);
+  }
+
+  async #openRecording({ publicationId, hlsUrl }: RecordedPublication): Promise<number> {
+    if (this.#shown || this.#overId === publicationId) return askWhilePlayingMs;
+    const found = await this.#api.findPlaylist(new URL(hlsUrl, location.href).href);
+    if (this.#closed) return 0;
+    if (typeof found === 'number') return found;
+    const none = { startedAt: new Date(0).toISOString(), producers: [], publishedBy: 'browser' as const };
+    const publication: PublicationView = { id: publicationId, ...none };
+    this.#options.events.onPublication(publication);
+    await this.#open(found, new URL(hlsUrl, location.href).href, publication);
+    return askWhilePlayingMs;
+  }
+
+  async #open(found: FoundPlaylist, url: string, publication: PublicationView): Promise<void> {
+    const { overlay, token, recorded } = this.#options;
+    const byMse = await HlsMedia.supported();
+    if (this.#closed) return;
+    if (!byMse && !NativeHlsVideo.supported()) throw new Refusal('unsupported', 'this browser cannot play HLS');
+    const feeder = new DetectionFeeder({
+      onDetections: (bytes) => overlay.onDetections(bytes, true),
+      onJump: () => overlay.forgetDetections(),
+    });
+    const { video, isShown } = overlay.switchSource(feeder.clock, publication.analysedProducerId);
+    let open: Shown | undefined;
+    const options = {
+      ...{ url, video, feeder, token, recorded: recorded !== undefined, behindLiveS: this.#behindLiveS },
+      onEnded: () => open && this.#over(open),
+      onFailed: (reason: string) => open && this.#lose(open, reason),
+    };
+    this.#behindLiveS = undefined;
+    const media = byMse ? await HlsMedia.create(options) : new NativeHlsVideo(options);
+    if (this.#closed) return media.close();
+    open = { publicationId: publication.id, found, feeder, media, video, isShown };
+    this.#shown = open;
+    this.#emptyTicks = 0;
+    this.#toldProblem = '';
+    if (this.#view) this.#tell(this.#view);
+  }
+
+  #tellIdle(): void {
+    if (this.#idle) return;
+    this.#idle = true;
+    this.#options.events.onPublication(null);
+  }
+
+  #problem(code: string, message: string): void {
+    if (message === this.#toldProblem) return;
+    this.#toldProblem = message;
+    this.#options.events.onProblem(code, message);
+  }
+
+  /** The Publication was seen to its end. */
+  #over(shown: Shown): void {
+    if (this.#shown !== shown) return;
+    if (this.#options.recorded) return; // its last picture stays, and it can be rewound
+    this.#overId = shown.publicationId;
+    this.#closeShown();
+    this.#tellIdle();
+    this.#wake?.();
+  }
+
+  #lose(shown: Shown, reason: string): void {
+    if (this.#shown !== shown) return;
+    this.#reconnections++;
+    const { timeline } = shown.media;
+    // Who had gone back is brought back to the same place.
+    if (timeline && !timeline.atLive) this.#behindLiveS = timeline.liveS - timeline.positionS;
+    this.#closeShown();
+    this.#options.events.onLost({ reason });
+    setTimeout(() => this.#wake?.(), afterRefusalMs / 2);
+  }
+
+  #closeShown(): void {
+    this.#shown?.media.close();
+    this.#shown = undefined;
+    this.#behindLiveMs = null;
+  }
+
+  onTick(): void {
+    const shown = this.#shown;
+    if (!shown) return;
+    const { timeline, figures } = shown.media;
+    const capturedAtMs = shown.video.readyState >= 2 ? shown.media.capturedAtMs(shown.video.currentTime) : undefined;
+    const offsetMs = this.#api.clock.offsetMs ?? 0;
+    this.#behindLiveMs =
+      capturedAtMs === undefined || this.#options.recorded ? null : Math.max(0, unixNowMs() + offsetMs - capturedAtMs);
+    if (this.#behindLiveMs !== null && timeline?.atLive && shown.isShown()) {
+      this.#options.overlay.latency.addCaptureToOverlay(this.#behindLiveMs);
+    }
+    const isOver = this.#view !== undefined && this.#view.publication?.id !== shown.publicationId;
+    this.#emptyTicks = isOver && figures.bufferedMs < emptyBufferMs && !timeline?.paused ? this.#emptyTicks + 1 : 0;
+    if (this.#emptyTicks >= ticksUntilOver) this.#over(shown);
+  }
+
+  get rewinding(): Rewinding | undefined {
+    const shown = this.#shown;
+    if (!shown?.isShown()) return undefined;
+    const { media, video } = shown;
+    return {
+      timeline: media.timeline,
+      seek: (positionS) => media.seek(positionS),
+      setPaused: (paused) => (paused ? video.pause() : void video.play().catch(() => undefined)),
+      backToLive: () => (this.#isLast(shown) ? media.seekLive() : this.#over(shown)),
+      thumbnailAt: (positionS) => media.thumbnailAt(positionS),
+    };
+  }
+
+  /** Live is in the Publication that runs now. */
+  #isLast({ publicationId }: Shown): boolean {
+    const running = this.#view?.publication?.id;
+    return running === undefined || running === publicationId;
+  }
+
+  onUnknownModel(revision: number): void {
+    const shown = this.#shown;
+    const key = `${shown?.publicationId} ${revision}`;
+    if (!shown || this.#askedModels.has(key)) return;
+    this.#askedModels.add(key);
+    void this.#api
+      .getModel(shown.found.folder, revision)
+      .then((description) => {
+        if (!description) return void setTimeout(() => this.#askedModels.delete(key), afterRefusalMs);
+        if (this.#shown !== shown) return;
+        this.#options.overlay.addDescription(description);
+        // Of a simulcast what was read before was of nobody knew which layer.
+        shown.feeder.feedAgain();
+      })
+      .catch(() => this.#askedModels.delete(key));
+  }
+
+  figures(): PlaybackFigures {
+    const media = this.#shown?.media;
+    const dropped = this.#shown?.video.getVideoPlaybackQuality?.().droppedVideoFrames ?? 0;
+    return {
+      codec: media?.codec || 'H264',
+      bitrateBps: media?.bitrateBps ?? 0,
+      packetsLost: 0,
+      framesDropped: dropped,
+      reconnections: this.#reconnections,
+      ...{ layer: null, layers: 1, layerTimeline: null, layerTimelineReason: null, jitterBufferTargetMs: 0 },
+      decodeMs: 0,
+      behindLiveMs: this.#behindLiveMs,
+      hls: media?.figures ?? null,
+    };
+  }
+
+  setLayer(): void {}
+
+  report(): void {}
+
+  #sleep(ms: number): Promise<void> {
+    return new Promise((resolve) => {
+      const timer = setTimeout(resolve, ms);
+      this.#wake = () => {
+        clearTimeout(timer);
+        resolve();
+      };
+    });
+  }
+
+  close(reason: string): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    if (this.#shown && !this.#shown.isShown()) this.#options.overlay.cancelSwitch();
+    this.#closeShown();
+    this.#api.close();
+    this.#wake?.();
+    void reason;
+  }
+
+  dump(): unknown {
+    const { publicationId, found, media, feeder } = this.#shown ?? {};
+    return { publicationId, folder: found?.folder, figures: media?.figures, pieces: feeder?.size };
+  }
+}
