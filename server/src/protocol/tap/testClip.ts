@@ -24,6 +24,8 @@ export interface ClipOptions {
   bitrateBps?: number;
   /** H264 only. */
   slices?: number;
+  /** H264 only: so many between two others, always; frames come in order of decoding. */
+  bFrames?: number;
   /** Moving noise beside the bars, as much of the picture as an encoder has work with; 0..1. */
   noise?: number;
 }
@@ -37,16 +39,20 @@ const encoders: Record<VideoCodec, string[]> = {
 
 /** Encodes with the installed FFmpeg. */
 export async function encodeClip(options: ClipOptions): Promise<TestFrame[]> {
-  const { codec, frames, width, height, keyEvery, slices = 1 } = options;
+  const { codec, frames, width, height, keyEvery, slices = 1, bFrames } = options;
   const bitrate = String(options.bitrateBps ?? 2_000_000);
   const x264 = `keyint=${keyEvery}:min-keyint=${keyEvery}:scenecut=0:repeat-headers=1:aud=1:slices=${slices}:sliced-threads=0`;
+  const order = bFrames ? `:bframes=${bFrames}:b-adapt=0:b-pyramid=none:open-gop=0` : '';
+  const encoder = bFrames ? encoders.h264.slice(0, 4) : encoders[codec];
   const ffmpeg = spawn(
     process.env.FFMPEG_BIN || 'ffmpeg',
     [
       ...['-v', 'error', '-f', 'rawvideo', '-pix_fmt', 'rgb24', '-s', `${width}x${height}`, '-r', '30', '-i', 'pipe:0'],
-      ...encoders[codec],
+      ...encoder,
       ...['-threads', '2', '-pix_fmt', 'yuv420p', '-b:v', bitrate, '-g', String(keyEvery)],
-      ...(codec === 'h264' ? ['-x264-params', x264, '-f', 'h264'] : ['-keyint_min', String(keyEvery), '-f', 'ivf']),
+      ...(codec === 'h264'
+        ? ['-x264-params', x264 + order, '-f', 'h264']
+        : ['-keyint_min', String(keyEvery), '-f', 'ivf']),
       'pipe:1',
     ],
     { stdio: ['pipe', 'pipe', 'inherit'] },

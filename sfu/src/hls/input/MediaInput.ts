@@ -65,6 +65,7 @@ export class MediaInput {
   #closed = false;
   #closing: Promise<void> | undefined;
   #discontinuities = 0;
+  #toldMedia = '';
 
   private constructor(options: MediaInputOptions, video: RtpReceiver, audio: RtpReceiver) {
     this.#options = options;
@@ -191,7 +192,11 @@ export class MediaInput {
 
   #tellMedia(): void {
     if (this.#closed || !this.#video) return;
-    this.#options.events.onMedia({ video: this.#video.media, audio: this.#audio.media });
+    const media = { video: this.#video.media, audio: this.#audio.media };
+    const text = JSON.stringify(media);
+    if (text === this.#toldMedia) return;
+    this.#toldMedia = text;
+    this.#options.events.onMedia(media);
   }
 
   #fail(message: string): void {
