@@ -2,8 +2,8 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { parseArgs } from 'node:util';
 import type { BrowserContext, Page } from 'playwright-core';
-import { decodePictureCode } from '../../client/e2e/clip/pictureCode.ts';
 import { recordCaptureTimes } from '../../client/e2e/harness/captureClock.ts';
+import { dateComposites } from '../../client/e2e/harness/dateComposites.ts';
 import { eventually } from '../../client/e2e/harness/eventually.ts';
 import '../../client/e2e/harness/framelockWindow.ts';
 import { messagePackScript } from '../../client/e2e/harness/messagePackScript.ts';
@@ -103,28 +103,7 @@ async function watch(context: BrowserContext, publisher: Page, streamId: string,
 
 /** All kinds of pictures, and beside them only those drawn with their own boxes. */
 function latency(records: Window['proof']['records'], captured: Window['captured']) {
-  const capturedAt = new Map<number, number[]>();
-  for (const { cells, atMs } of captured) {
-    const frame = decodePictureCode(cells)?.frame;
-    if (frame !== undefined) capturedAt.set(frame, [...(capturedAt.get(frame) ?? []), atMs]);
-  }
-  const all: number[] = [];
-  let undated = 0;
-  const exact: number[] = [];
-  const displayed: number[] = [];
-  for (const { cells, drawnAtMs, displayedAtMs, kind } of records) {
-    const frame = decodePictureCode(cells)?.frame;
-    // The clip loops: of a number's captures, the last one before it was drawn is the one that was drawn.
-    const capturedMs = frame === undefined ? undefined : capturedAt.get(frame)?.findLast((atMs) => atMs <= drawnAtMs);
-    // Missing in the record of captures: what was found is the same number one loop of the clip ago.
-    if (capturedMs === undefined || drawnAtMs - capturedMs > longestDatedMs) {
-      undated++;
-      continue;
-    }
-    all.push(drawnAtMs - capturedMs);
-    if (displayedAtMs !== undefined) displayed.push(displayedAtMs - capturedMs);
-    if (kind === 'exact') exact.push(drawnAtMs - capturedMs);
-  }
+  const dated = dateComposites(records, captured, longestDatedMs);
   const spread = (values: number[]) => ({
     n: values.length,
     p50: percentile(values, 0.5),
@@ -133,11 +112,11 @@ function latency(records: Window['proof']['records'], captured: Window['captured
   });
   return {
     how: 'frame number burnt into the picture, one clock',
-    undated,
-    all: spread(all),
-    withOwnBoxes: spread(exact),
+    undated: dated.undated,
+    all: spread(dated.all),
+    withOwnBoxes: spread(dated.exact),
     /** As near to glass as a page can see: until the display frame after the one it was drawn in. */
-    toGlass: spread(displayed),
+    toGlass: spread(dated.displayed),
   };
 }
 

@@ -3,6 +3,7 @@ import { pino } from 'pino';
 import { HeartbeatLoop } from '@framelock/server/protocol';
 import { ConfigError, parseConfig, type Config } from './config.ts';
 import { ControlServer } from './control/ControlServer.ts';
+import { HlsHost } from './hls/HlsHost.ts';
 import { SfuNode } from './SfuNode.ts';
 import packageJson from '../package.json' with { type: 'json' };
 
@@ -17,14 +18,19 @@ async function start(config: Config): Promise<void> {
     onerror: (namespace, message, error) => log.warn({ namespace, error: error?.message }, message),
   });
   const node = await SfuNode.create({ ...config, log });
+  const hls = await HlsHost.create({ node, log }).catch(async (error: Error) => {
+    await node.close('shutdown');
+    throw error;
+  });
   const control = await ControlServer.create({
     node,
+    hls,
     nodeSecret: config.nodeSecret,
     host: config.controlHost,
     port: config.controlPort,
     log,
   }).catch(async (error: NodeJS.ErrnoException) => {
-    await node.close('shutdown');
+    await Promise.all([node.close('shutdown'), hls.close()]);
     if (error.code !== 'EADDRINUSE' && error.code !== 'EADDRNOTAVAIL') throw error;
     throw new ConfigError(
       `cannot listen on CONTROL_HOST ${config.controlHost} CONTROL_PORT ${config.controlPort}: ${error.code}`,
@@ -40,6 +46,7 @@ async function start(config: Config): Promise<void> {
       capacity: config.workers * publicationsPerWorker,
       load: node.counts().publications,
       version: packageJson.version,
+      ...(hls.url ? { hlsUrl: hls.url } : {}),
     }),
     onReachable: (reachable, reason) => log.info({ reachable, reason }, 'server heartbeat'),
   });
@@ -53,7 +60,7 @@ async function start(config: Config): Promise<void> {
     // Whatever hangs must not keep Workers or ports: they end with this process.
     setTimeout(() => process.exit(exitCode), 5_000).unref();
     heartbeat.close();
-    await Promise.allSettled([node.close('shutdown'), control.close('shutdown')]);
+    await Promise.allSettled([node.close('shutdown'), control.close('shutdown'), hls.close()]);
     process.exit(exitCode);
   };
   for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => void stop(signal, 0));

@@ -89,6 +89,22 @@ export function tapDetectionMessages(shift: boolean): void {
       if (data) (listener as (event: Event) => void).call(this, new MessageEvent('message', { data }));
     });
   } as typeof add;
+  // HLS: the same messages come in sidecars, those of a Part or Segment together.
+  interface Sidecar {
+    d: Uint8Array[];
+  }
+  const request = window.fetch.bind(window);
+  window.fetch = async (input, init) => {
+    const response = await request(input, init);
+    const url = typeof input === 'string' ? input : input instanceof URL ? input.href : input.url;
+    if (!response.ok || !new URL(url, location.href).pathname.endsWith('.det')) return response;
+    const sidecar = decode(await response.arrayBuffer()) as Sidecar;
+    const d = sidecar.d.flatMap((bytes) => {
+      const data = rewrite(bytes.slice().buffer);
+      return data ? [new Uint8Array(data)] : [];
+    });
+    return new Response(encode({ ...sidecar, d }, { forceFloat32: false }).slice().buffer, response);
+  };
 }
 
 /** What `readEveryComposite` is told: it runs in the page, where nothing of this module is. */

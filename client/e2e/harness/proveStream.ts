@@ -16,6 +16,8 @@ export interface ProveOptions {
   clip: ProofClipOptions;
   /** Analysed frames that have to be shown before it is judged. */
   minimumAnalysedShown: number;
+  /** Default webrtc. */
+  transport?: 'webrtc' | 'hls';
   /** Detections one frame late, the fault that the proof must notice. */
   shift?: boolean;
   /** Called once the reading has begun, e.g. to switch layers. */
@@ -33,13 +35,16 @@ type ViewerStats = Awaited<ReturnType<typeof statsOf>>;
 
 /** Watches a Stream that shows a proof clip, in Lock, and judges what was seen; the viewer stays open in the context. */
 export async function proveStream(options: ProveOptions): Promise<Proof> {
-  const { context, watchUrl, clip, minimumAnalysedShown, shift = false, meanwhile } = options;
+  const { context, watchUrl, clip, minimumAnalysedShown, transport = 'webrtc', shift = false, meanwhile } = options;
   const viewer = await context.newPage();
   await viewer.addInitScript({ path: messagePackScript });
   await viewer.addInitScript(tapDetectionMessages, shift);
-  await viewer.goto(`${watchUrl}?mode=lock`);
-  await eventually('boxes are drawn', () => viewer.evaluate(() => (window.framelock?.stats().exact ?? 0) > 0));
-  await settle(viewer);
+  await viewer.goto(`${watchUrl}?mode=lock&transport=${transport}`);
+  await eventually('boxes are drawn', () => viewer.evaluate(() => (window.framelock?.stats().exact ?? 0) > 0), {
+    withinMs: 60_000,
+  });
+  // HLS has no jitter buffer that has to find its delay.
+  if (transport === 'webrtc') await settle(viewer);
   await viewer.evaluate(readEveryComposite, readerArguments);
   const before = await statsOf(viewer);
   await meanwhile?.(viewer);

@@ -42,6 +42,8 @@ export class HlsHost {
   #child: ChildProcess | undefined;
   #rpc: RpcCaller<HlsControlContract> | undefined;
   #url: string | undefined;
+  /** Before that it does not hear. */
+  #isListening = false;
   #startedAtMs = 0;
   #failures = 0;
   #waiting = 0;
@@ -66,7 +68,7 @@ export class HlsHost {
 
   /** http base of its origin; undefined while it is away. */
   get url(): string | undefined {
-    return this.#rpc ? this.#url : undefined;
+    return this.#isListening ? this.#url : undefined;
   }
 
   get pid(): number | undefined {
@@ -115,6 +117,7 @@ export class HlsHost {
     });
     try {
       this.#url = await listening;
+      this.#isListening = true;
     } catch (error) {
       child.kill('SIGKILL');
       throw error;
@@ -126,6 +129,7 @@ export class HlsHost {
   #onExit(child: ChildProcess, code: number | null, signal: NodeJS.Signals | null): void {
     if (this.#child !== child) return;
     this.#child = this.#rpc = undefined;
+    this.#isListening = false;
     this.#waiting = 0;
     for (const feed of this.#feeds.values()) feed.detach();
     if (this.#closed) return;
@@ -157,7 +161,7 @@ export class HlsHost {
 
   #attach(feed: PublicationFeed): void {
     const rpc = this.#rpc;
-    if (!rpc || this.#url === undefined) return;
+    if (!rpc || !this.#isListening) return;
     const sendDetection = (publicationId: string, detection: Uint8Array): void =>
       this.#sendDetection({ publicationId, detection });
     feed
@@ -167,7 +171,7 @@ export class HlsHost {
 
   #sendDetection(message: HlsMessage): void {
     const child = this.#child;
-    if (!child?.connected) return;
+    if (!this.#isListening || !child?.connected) return;
     if (this.#waiting >= maxWaiting) {
       this.detectionsDropped++;
       return;
@@ -177,7 +181,7 @@ export class HlsHost {
   }
 
   #ask(): RpcCaller<HlsControlContract> {
-    if (!this.#rpc || this.#url === undefined) throw new Refusal('unavailable', 'the hls process is being started');
+    if (!this.#rpc || !this.#isListening) throw new Refusal('unavailable', 'the hls process is being started');
     return this.#rpc;
   }
 

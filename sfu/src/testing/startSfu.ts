@@ -1,5 +1,6 @@
 import { pino } from 'pino';
 import { ControlServer } from '../control/ControlServer.ts';
+import type { HlsHost } from '../hls/HlsHost.ts';
 import { SfuNode, type SfuNodeOptions } from '../SfuNode.ts';
 import { testWorkerBin } from './workerBin.ts';
 import { ControlClient } from './ControlClient.ts';
@@ -8,6 +9,7 @@ export const testSecret = 'a-secret-of-tests-only';
 
 export interface TestSfu {
   node: SfuNode;
+  hls: HlsHost | undefined;
   control: ControlServer;
   client: ControlClient;
   dial(headers?: Record<string, string>): Promise<ControlClient>;
@@ -15,9 +17,15 @@ export interface TestSfu {
 }
 
 /** A whole sfu on free ports, and one server connected to it. */
-export async function startSfu(options: Partial<SfuNodeOptions> & { ownerGraceMs?: number } = {}): Promise<TestSfu> {
+export interface TestSfuOptions extends Partial<SfuNodeOptions> {
+  ownerGraceMs?: number;
+  /** Makes the node's HLS; without it there is none. */
+  hls?(node: SfuNode): Promise<HlsHost>;
+}
+
+export async function startSfu(options: TestSfuOptions = {}): Promise<TestSfu> {
   const log = pino({ level: 'silent' });
-  const { ownerGraceMs, ...nodeOptions } = options;
+  const { ownerGraceMs, hls: makeHls, ...nodeOptions } = options;
   const node = await SfuNode.create({
     workers: 1,
     workerBin: testWorkerBin(),
@@ -28,8 +36,10 @@ export async function startSfu(options: Partial<SfuNodeOptions> & { ownerGraceMs
     log,
     ...nodeOptions,
   });
+  const hls = await makeHls?.(node);
   const control = await ControlServer.create({
     node,
+    hls,
     nodeSecret: testSecret,
     host: '127.0.0.1',
     port: 0,
@@ -45,7 +55,7 @@ export async function startSfu(options: Partial<SfuNodeOptions> & { ownerGraceMs
   const client = await dial();
   const close = async (): Promise<void> => {
     for (const one of clients) one.close();
-    await Promise.all([node.close('shutdown'), control.close('shutdown')]);
+    await Promise.all([node.close('shutdown'), control.close('shutdown'), hls?.close()]);
   };
-  return { node, control, client, dial, close };
+  return { node, hls, control, client, dial, close };
 }

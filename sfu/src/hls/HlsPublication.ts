@@ -1,0 +1,439 @@
+import type { Logger } from 'pino';
+import {
+  hlsTargetDurationS,
+  Refusal,
+  type HlsMedia,
+  type HlsView,
+  type ModelDescription,
+  type PackagerSettings,
+  type ParamsOf,
+} from '@framelock/server/protocol';
+import type { HlsControlContract, TapEnd } from './hlsControl.ts';
+import { MediaInput } from './input/MediaInput.ts';
+import { partTargetTicks } from './mux/segmenterTypes.ts';
+import { LivePlaylists } from './LivePlaylists.ts';
+import { Packager } from './Packager.ts';
+import { SegmentStore } from './store/SegmentStore.ts';
+import type { StorageProblem } from './store/StorageProblem.ts';
+import type { Thumbnailer } from './store/Thumbnailer.ts';
+
+export interface HlsPublicationOptions {
+  streamId: string;
+  publicationId: string;
+  dir: string;
+  ffmpegBin: string;
+  windowS: number;
+  maxBytes: number;
+  thumbnailer: Thumbnailer;
+  log: Logger;
+  /** Media of this Publication is wanted, or is not any more. */
+  onWant(): void;
+  onUnwant(): void;
+  onView(view: HlsView): void;
+  /** Its store began to be a Recording, grew by a Segment, or ended. */
+  onRecording(store: SegmentStore): void;
+  onWritten(name: string, data: Buffer): void;
+  onRemoved(names: readonly string[]): void;
+  /** With each Segment: what a store without blocking reloads needs. */
+  onPlaylist(plain: string, multivariant: string | undefined): void;
+}
+
+/** Without a request for so long, nobody watches. */
+const idleAfterMs = 30_000;
+const viewEveryMs = 2_000;
+/** Media was asked for and none came: asked for again. */
+const askAgainMs = 5_000;
+const retryAfterMs = 3_000;
+const onDemand: PackagerSettings = {
+  hls: 'onDemand',
+  recording: false,
+  recordingMaxAgeHours: null,
+  recordingMaxBytes: null,
+};
+
+/**
+ * HLS of one live Publication: packages while somebody watches, records, or its setting says so. What breaks (a full
+ * disk, an FFmpeg that dies again and again) ends the Packager; another one follows, with the next numbers.
+ */
+export class HlsPublication {
+  readonly streamId: string;
+  readonly publicationId: string;
+  readonly playlists: LivePlaylists;
+  readonly #options: HlsPublicationOptions;
+  readonly #log: Logger;
+  readonly #timer: NodeJS.Timeout;
+  readonly #descriptions = new Map<number, ModelDescription>();
+  #settings = onDemand;
+  #askedAtMs = -Infinity;
+  #isWanted = false;
+  #packager: Packager | undefined;
+  #making: Promise<Packager> | undefined;
+  #input: MediaInput | undefined;
+  #media: { video: HlsMedia; audio: HlsMedia | null } | undefined;
+  #lastMediaAtMs = 0;
+  #alert: string | undefined;
+  #retryAtMs = 0;
+  #nextMsn = 0;
+  #nextInitIndex = 0;
+  #discontinuities = 0;
+  #restarts = 0;
+  #told = '';
+  #toldAtMs = 0;
+  #toldState: HlsView['state'] | undefined;
+  #closing: Promise<void> | undefined;
+
+  constructor(options: HlsPublicationOptions) {
+    const { streamId, publicationId } = options;
+    this.streamId = streamId;
+    this.publicationId = publicationId;
+    this.#options = options;
+    this.#log = options.log.child({ streamId, publicationId });
+    this.playlists = new LivePlaylists({ streamId, publicationId, frameRate: () => this.#frameRate });
+    this.#timer = setInterval(() => this.#tick(), 500);
+  }
+
+  get closed(): boolean {
+    return this.#closing !== undefined;
+  }
+
+  get store(): SegmentStore | undefined {
+    return this.#packager?.store;
+  }
+
+  get recording(): boolean {
+    return this.#settings.recording || (this.store?.recording ?? false);
+  }
+
+  get #frameRate(): number {
+    return this.#packager?.segmenter.frameRate ?? 30;
+  }
+
+  setSettings(settings: PackagerSettings): void {
+    this.#settings = settings;
+    const { store } = this;
+    // Turned off, what was recorded is kept, and grows until the Publication ends: one folder is one Recording.
+    if (store && settings.recording && !store.recording) {
+      store.setRecording(true);
+      this.#options.onRecording(store);
+    }
+    this.#tick();
+  }
+
+  describeModel(description: ModelDescription): void {
+    this.#descriptions.set(description.revision, description);
+    this.#packager?.describeModel(description);
+  }
+
+  addDetection(bytes: Uint8Array): void {
+    this.#packager?.addDetection(bytes);
+  }
+
+  /** Somebody asked for its playlist. false: it makes no HLS. */
+  asked(): boolean {
+    if (this.#settings.hls === 'off' && !this.#settings.recording) return false;
+    this.#askedAtMs = performance.now();
+    if (!this.#isWanted) this.#tick();
+    return true;
+  }
+
+  get #isNeeded(): boolean {
+    const { hls, recording } = this.#settings;
+    if (recording || hls === 'always') return true;
+    return hls === 'onDemand' && performance.now() - this.#askedAtMs < idleAfterMs;
+  }
+
+  #tick(): void {
+    if (this.closed) return;
+    const nowMs = performance.now();
+    if (!this.#isNeeded) {
+      if (this.#isWanted) this.#stop('nobody watches');
+    } else if (!this.#isWanted && nowMs >= this.#retryAtMs) {
+      this.#isWanted = true;
+      this.#lastMediaAtMs = nowMs;
+      this.#options.onWant();
+    } else if (this.#isWanted && nowMs - this.#lastMediaAtMs > askAgainMs) {
+      this.#lastMediaAtMs = nowMs;
+      this.#options.onWant();
+    }
+    if (nowMs - this.#toldAtMs >= viewEveryMs || this.view.state !== this.#toldState) this.#tell();
+  }
+
+  #tell(): void {
+    const view = this.view;
+    this.#toldAtMs = performance.now();
+    this.#toldState = view.state;
+    const text = JSON.stringify(view);
+    if (text === this.#told) return;
+    this.#told = text;
+    this.#options.onView(view);
+  }
+
+  get view(): HlsView {
+    const packager = this.#packager;
+    if (!packager) {
+      if (this.#alert !== undefined) return { state: 'failed', alert: this.#alert, ...this.#dropped() };
+      return { state: this.#isWanted ? 'starting' : 'idle' };
+    }
+    const { playlist, format } = packager;
+    const isLive = playlist.last >= playlist.first;
+    return {
+      state: isLive ? 'live' : 'starting',
+      ...(this.#alert === undefined ? {} : { alert: this.#alert }),
+      ...(this.#media ? { video: this.#media.video } : {}),
+      ...(this.#media?.audio ? { audio: this.#media.audio } : {}),
+      ...(format ? { width: format.width, height: format.height } : {}),
+      bitrateBps: Math.round(playlist.bitrates().averageBps),
+      targetDurationS: hlsTargetDurationS,
+      partTargetS: partTargetTicks / 90_000,
+      windowS: Math.round(playlist.durationS),
+      players: this.playlists.waiting,
+      recording: this.recording,
+      ...this.#dropped(),
+    };
+  }
+
+  #dropped(): { dropped: Record<string, number> } {
+    const packager = this.#packager;
+    return {
+      dropped: {
+        restarts: this.#restarts,
+        ...(packager
+          ? {
+              framesBeforeKeyFrame: packager.segmenter.counts.framesBeforeKeyFrame,
+              lateKeyFrames: packager.segmenter.counts.lateKeyFrames,
+              detectionsLate: packager.sidecars.counts.late,
+              detectionsDropped: packager.sidecars.counts.dropped + packager.detectionsDropped,
+            }
+          : {}),
+      },
+    };
+  }
+
+  /** Sockets for the taps. */
+  async openInput(): Promise<{ video: { ip: string; port: number }; audio: { ip: string; port: number } }> {
+    if (this.closed) throw new Refusal('gone', 'this Publication has ended');
+    await this.#closeInput();
+    await this.#openPackager();
+    const input = await MediaInput.create({
+      publicationId: this.publicationId,
+      host: '127.0.0.1',
+      ffmpegBin: this.#options.ffmpegBin,
+      log: this.#log,
+      events: {
+        onVideoFormat: (format) => this.#packager?.videoFormat(format),
+        onVideo: (sample) => {
+          this.#lastMediaAtMs = performance.now();
+          this.#packager?.video(sample);
+        },
+        onAudioFormat: (format) => this.#packager?.segmenter.audioFormat(format),
+        onAudio: (sample) => this.#packager?.segmenter.audio(sample),
+        onDiscontinuity: (reason) => {
+          this.#log.info({ reason }, 'HLS discontinuity');
+          this.#packager?.segmenter.discontinuity();
+        },
+        onClock: (time, unixMs) => this.#packager?.segmenter.clock(time, unixMs),
+        onMedia: (media) => {
+          this.#media = media;
+          this.#log.info({ ...media }, 'HLS media');
+          this.#tell();
+        },
+        onProblem: (message, fatal) => this.#onProblem(message, fatal),
+      },
+    });
+    if (this.closed || !this.#isWanted) {
+      await input.close();
+      throw new Refusal('conflict', 'HLS of this Publication is not wanted any more');
+    }
+    this.#input = input;
+    return input.local;
+  }
+
+  async #openPackager(): Promise<void> {
+    if (this.#packager) {
+      // Another input: its clock need not be the one's before.
+      this.#packager.segmenter.discontinuity();
+      return;
+    }
+    try {
+      this.#packager = await (this.#making ??= this.#makePackager());
+    } catch (error) {
+      this.#fail(error as StorageProblem);
+      throw new Refusal('unavailable', (error as Error).message);
+    } finally {
+      this.#making = undefined;
+    }
+    this.playlists.follow(this.#packager);
+  }
+
+  async #makePackager(): Promise<Packager> {
+    const { dir, thumbnailer, onWritten, onRemoved } = this.#options;
+    const { streamId, publicationId, recording } = this;
+    const store = await SegmentStore.create({
+      ...{ dir, streamId, publicationId, recording },
+      ...{ onWritten, onRemoved },
+      onProblem: (problem) => this.#fail(problem),
+    });
+    const packager = new Packager({
+      publicationId,
+      store,
+      thumbnailer,
+      // Where a Recording goes on after a fault, its numbers do: a gap would cut off what it has.
+      firstMsn: store.segments.length > 0 ? store.nextMsn : Math.max(store.nextMsn, this.#nextMsn),
+      firstInitIndex: Math.max(store.nextInitIndex, this.#nextInitIndex),
+      discontinuitySequence: this.#discontinuities,
+      onWantKeyFrame: () => this.#input?.requestKeyFrame(),
+      onLateKeyFrame: () => this.#onLateKeyFrame(),
+      onSegment: () => this.#onSegment(),
+    });
+    for (const description of this.#descriptions.values()) packager.describeModel(description);
+    if (recording) this.#options.onRecording(store);
+    return packager;
+  }
+
+  #onLateKeyFrame(): void {
+    this.#input?.transcodeFromNow(
+      `its key frames come more than ${hlsTargetDurationS} s apart; with 2 s (the encoder's key frame interval) HLS costs nothing`,
+    );
+  }
+
+  #onSegment(): void {
+    const packager = this.#packager;
+    if (!packager) return;
+    const { store, playlist } = packager;
+    this.#alert = undefined;
+    const { windowS, maxBytes } = this.#options;
+    const { recordingMaxAgeHours, recordingMaxBytes } = this.#settings;
+    const limits = this.recording
+      ? { maxAgeS: recordingMaxAgeHours === null ? null : recordingMaxAgeHours * 3600, maxBytes: recordingMaxBytes }
+      : { maxAgeS: windowS, maxBytes };
+    const { firstMsn } = store.retain(limits);
+    playlist.removeBefore(Math.max(firstMsn, firstWithin(playlist.entries, windowS)));
+    if (this.recording) this.#options.onRecording(store);
+    this.#options.onPlaylist(playlist.plain(), this.playlists.multivariant('', 'plain.m3u8'));
+  }
+
+  async startInput(request: Omit<ParamsOf<HlsControlContract, 'startInput'>, 'publicationId'>): Promise<void> {
+    const { video, audio, keyFrameIntervalMs } = request;
+    await this.#opened.start({ video, ...(audio ? { audio } : {}), keyFrameIntervalMs });
+  }
+
+  async setAudio(audio: TapEnd | null): Promise<void> {
+    await this.#opened.setAudio(audio ?? undefined);
+  }
+
+  get #opened(): MediaInput {
+    if (!this.#input) throw new Refusal('conflict', 'no input is open');
+    return this.#input;
+  }
+
+  /** Its video is gone, or could not be had; what there is stays, and more is asked for a little later. */
+  async stopInput(reason: string): Promise<void> {
+    this.#log.info({ reason }, 'no media for HLS');
+    this.#packager?.segmenter.discontinuity();
+    this.#lastMediaAtMs = performance.now();
+    await this.#closeInput();
+  }
+
+  async #closeInput(): Promise<void> {
+    const input = this.#input;
+    this.#input = undefined;
+    await input?.close();
+  }
+
+  #onProblem(message: string, fatal: boolean): void {
+    this.#log.warn({ message, fatal }, 'HLS input');
+    this.#alert = message;
+    if (fatal) this.#stop(message, retryAfterMs * 5);
+    this.#tell();
+  }
+
+  /** The disk takes no more: video over WebRTC goes on, HLS begins anew when there is room. */
+  #fail(problem: StorageProblem | Error): void {
+    this.#log.error({ error: problem.message }, 'HLS stopped');
+    this.#restarts++;
+    this.#alert = problem.message;
+    this.#stop(problem.message, retryAfterMs);
+    this.#tell();
+  }
+
+  /** Ends packaging; what was live can still be read by those who have its playlist, until it begins again. */
+  #stop(reason: string, retryInMs = 0): void {
+    const wasWanted = this.#isWanted;
+    this.#isWanted = false;
+    this.#retryAtMs = performance.now() + retryInMs;
+    if (wasWanted) this.#options.onUnwant();
+    void this.#closeInput();
+    const packager = this.#packager;
+    this.#packager = undefined;
+    if (!packager) return;
+    this.#log.info({ reason }, 'HLS stopped');
+    this.#keepNumbers(packager);
+    packager.close({ ended: true });
+    this.playlists.leave();
+    void this.#closeStore(packager.store);
+  }
+
+  #keepNumbers({ store, playlist }: Packager): void {
+    this.#nextMsn = Math.max(this.#nextMsn, store.nextMsn);
+    this.#nextInitIndex = Math.max(this.#nextInitIndex, store.nextInitIndex);
+    this.#discontinuities = playlist.discontinuitySequence + 1;
+  }
+
+  async #closeStore(store: SegmentStore): Promise<void> {
+    try {
+      if (store.recording) this.#options.onRecording(store);
+      await store.close({ keep: store.recording });
+    } catch (error) {
+      this.#log.error({ err: error }, 'closing the HLS store');
+    }
+  }
+
+  /** The Publication has ended: its playlist says so, and its files stay for `keepMs` or as a Recording. Idempotent. */
+  close(): Promise<void> {
+    return (this.#closing ??= this.#close());
+  }
+
+  async #close(): Promise<void> {
+    clearInterval(this.#timer);
+    const packager = this.#packager;
+    await this.#closeInput();
+    if (!packager) return;
+    packager.close({ ended: true });
+    packager.store.complete();
+    await packager.store.written();
+    if (packager.store.recording) this.#options.onRecording(packager.store);
+  }
+
+  /** After `close`, when nobody needs its files from memory any more. */
+  async release(): Promise<void> {
+    await this.#closing;
+    const packager = this.#packager;
+    this.#packager = undefined;
+    if (packager) await packager.store.close({ keep: packager.store.recording });
+  }
+
+  dump(): Record<string, unknown> {
+    const packager = this.#packager;
+    return {
+      streamId: this.streamId,
+      publicationId: this.publicationId,
+      settings: this.#settings,
+      wanted: this.#isWanted,
+      view: this.view,
+      input: this.#input?.dump() ?? null,
+      segmenter: packager ? { ...packager.segmenter.counts } : null,
+      sidecars: packager ? { ...packager.sidecars.counts } : null,
+      store: packager ? { ...packager.store.counts } : null,
+    };
+  }
+}
+
+/** Number of the first Segment of the last `windowS` seconds. */
+function firstWithin(entries: readonly { msn: number; duration: number }[], windowS: number): number {
+  let ticks = 0;
+  for (let i = entries.length - 1; i >= 0; i--) {
+    ticks += entries[i]!.duration;
+    if (ticks > windowS * 90_000) return entries[i]!.msn + 1;
+  }
+  return entries[0]?.msn ?? 0;
+}

@@ -1,0 +1,59 @@
+import { pino } from 'pino';
+import { RpcCallee } from '@framelock/server/protocol';
+import { hlsOriginToken } from '@framelock/server/protocol/node';
+import { ConfigError } from '../config.ts';
+import { parseHlsConfig, type HlsConfig } from './config.ts';
+import { hlsControlContract, type HlsControlContract, type HlsMessage } from './hlsControl.ts';
+import { hlsHandlers } from './hlsHandlers.ts';
+import { HlsNode } from './HlsNode.ts';
+
+/** EX_CONFIG of sysexits.h: a restart does not help. */
+const exitConfig = 78;
+
+/** The hls process: forked by HlsHost, spoken to by IPC, and gone when its parent is. */
+async function start(config: HlsConfig): Promise<void> {
+  const log = pino({ level: config.logLevel, base: { process: 'hls', nodeId: config.nodeId } });
+  const send = (message: HlsMessage): void => {
+    if (process.connected) process.send!(message);
+  };
+  const node = await HlsNode.create({
+    config,
+    token: hlsOriginToken(config.nodeSecret),
+    log,
+    onWant: (publicationId) => callee.emit('want', { publicationId }),
+    onUnwant: (publicationId) => callee.emit('unwant', { publicationId }),
+    onView: (view) => callee.emit('hls', view),
+    onRecording: (recording) => callee.emit('recording', { recording }),
+  }).catch((error: NodeJS.ErrnoException) => {
+    if (error.code !== 'EADDRINUSE' && error.code !== 'EADDRNOTAVAIL') throw error;
+    throw new ConfigError(`cannot listen on HLS_HOST ${config.host} HLS_PORT ${config.port}: ${error.code}`);
+  });
+  const callee: RpcCallee<HlsControlContract> = new RpcCallee<HlsControlContract>(hlsControlContract, {
+    send: (text) => send({ text }),
+    handlers: hlsHandlers(node),
+    onRefused: (method, error) => log.warn({ method, error: (error as Error).message }, 'request refused'),
+    onMalformed: (reason) => log.warn({ reason }, 'malformed message of the sfu'),
+  });
+  process.on('message', (message: HlsMessage) => {
+    if ('text' in message) void callee.receive(message.text);
+    else node.addDetection(message.publicationId, message.detection);
+  });
+  let stopping = false;
+  const stop = async (): Promise<void> => {
+    if (stopping) return;
+    stopping = true;
+    setTimeout(() => process.exit(0), 3_000).unref();
+    await node.close('shutdown');
+    process.exit(0);
+  };
+  for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => void stop());
+  process.once('disconnect', () => void stop());
+  callee.emit('listening', { url: node.url });
+}
+
+try {
+  await start(parseHlsConfig(process.env));
+} catch (error) {
+  process.stderr.write(`${error instanceof ConfigError ? error.message : String((error as Error).stack ?? error)}\n`);
+  process.exit(error instanceof ConfigError ? exitConfig : 1);
+}
