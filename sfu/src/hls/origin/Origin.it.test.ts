@@ -9,7 +9,7 @@ import { pino } from 'pino';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { until } from '../../testing/until.ts';
 import { SegmentStore } from '../store/SegmentStore.ts';
-import { testInit } from '../store/testMedia.ts';
+import { testInit } from '../store/testing/testMedia.ts';
 import { Origin, type OriginOptions } from './Origin.ts';
 import { FakePublications } from './testing/FakePublications.ts';
 

@@ -13,7 +13,7 @@ import { until } from '../../testing/until.ts';
 import type { InitSection } from '../media.ts';
 import { Segmenter } from '../mux/Segmenter.ts';
 import { SegmentStore } from '../store/SegmentStore.ts';
-import { putSegment, testInit } from '../store/testMedia.ts';
+import { putSegment, testInit } from '../store/testing/testMedia.ts';
 import { Thumbnailer } from '../store/Thumbnailer.ts';
 import { encodeAudio, encodeVideo, type EncodedClip } from '../testing/encodeClip.ts';
 import { RecordingLibrary, type RecordingLibraryOptions } from './RecordingLibrary.ts';

@@ -21,6 +21,8 @@ export interface S3MirrorOptions {
   attempts?: number;
   /** Before the second try; twice as long before each further one. */
   backoffMs?: number;
+  /** What waits when it is closed gets so long. */
+  flushMs?: number;
 }
 
 interface Task {
@@ -33,7 +35,6 @@ const megabyte = 1_000_000;
 const requestTimeoutMs = 30_000;
 const maxBackoffMs = 10_000;
 const maxTasks = 50_000;
-const flushMs = 5_000;
 
 /**
  * Copies files to an S3-compatible store under the same paths. A playlist waits until all that was put before it is there,
@@ -54,7 +55,14 @@ export class S3Mirror {
   #closing: Promise<void> | undefined;
 
   constructor(options: S3MirrorOptions) {
-    this.#options = { maxBytes: 128 * megabyte, concurrency: 4, attempts: 8, backoffMs: 250, ...options };
+    this.#options = {
+      maxBytes: 128 * megabyte,
+      concurrency: 4,
+      attempts: 8,
+      backoffMs: 250,
+      flushMs: 5_000,
+      ...options,
+    };
     const { endpoint, bucket, region, accessKeyId, secretAccessKey, prefix } = options;
     this.#client = new AwsClient({ accessKeyId, secretAccessKey, region, service: 's3', retries: 0 });
     const folder = prefix.replaceAll(/^\/+|\/+$/g, '');
@@ -98,7 +106,7 @@ export class S3Mirror {
   }
 
   async #close(reason: string): Promise<void> {
-    await Promise.race([this.idle(), sleep(flushMs, undefined, { ref: false })]);
+    await Promise.race([this.idle(), sleep(this.#options.flushMs, undefined, { ref: false })]);
     this.counts.dropped += this.#tasks.length;
     this.#tasks.length = 0;
     this.#aborter.abort();

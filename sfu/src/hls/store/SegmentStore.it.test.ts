@@ -12,7 +12,7 @@ import { SidecarWriter } from '../sidecar/SidecarWriter.ts';
 import { parseSegmentIndex } from './segmentIndex.ts';
 import { SegmentStore, type SegmentStoreOptions } from './SegmentStore.ts';
 import { StorageProblem } from './StorageProblem.ts';
-import { partsPerSegment, putSegment, testInit, testPart, testSegment } from './testMedia.ts';
+import { partsPerSegment, putSegment, testInit, testPart, testSegment } from './testing/testMedia.ts';
 
 const run = promisify(execFile);
 let dir: string;
@@ -206,7 +206,7 @@ describe('SegmentStore', () => {
   });
 
   it('loses at most the last Part to a kill -9 of its process', async () => {
-    const child = fork(new URL('storeWriter.testProcess.ts', import.meta.url), [dir], { stdio: 'ignore' });
+    const child = fork(new URL('testing/storeWriter.ts', import.meta.url), [dir], { stdio: 'ignore' });
     let last = { msn: -1, index: -1 };
     child.on('message', (message) => (last = message as typeof last));
     await until('some Segments', () => last.msn >= 3 && last.index === 3);

@@ -2,7 +2,7 @@
 import { Readable } from 'node:stream';
 import { Refusal } from '@framelock/server/protocol';
 import type { SegmentStore } from '../../store/SegmentStore.ts';
-import { partsPerSegment, testSegment } from '../../store/testMedia.ts';
+import { partsPerSegment, testSegment } from '../../store/testing/testMedia.ts';
 import type {
   DeliveryDirectives,
   Mp4Download,

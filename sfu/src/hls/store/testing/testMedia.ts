@@ -1,5 +1,5 @@
 /** Media that a test can tell apart: each byte of a Part says which one it is. For tests. */
-import type { InitSection, Part, Segment } from '../media.ts';
+import type { InitSection, Part, Segment } from '../../media.ts';
 
 const ticksPerPart = 30_000;
 export const partsPerSegment = 6;

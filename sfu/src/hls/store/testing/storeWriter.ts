@@ -1,6 +1,6 @@
 /** Writes a Recording until it is killed, and tells each Part that is on the disk. For tests. */
 import { setTimeout as sleep } from 'node:timers/promises';
-import { SegmentStore } from './SegmentStore.ts';
+import { SegmentStore } from '../SegmentStore.ts';
 import { testInit, testSegment } from './testMedia.ts';
 
 const store = await SegmentStore.create({
