@@ -10,6 +10,13 @@ export function createPages(): Router {
       // Apart, since these bring mediasoup-client along.
       { path: '/publish/:id', name: 'publish', component: () => import('./pages/PublishPage.vue'), props: true },
       { path: '/watch/:id', name: 'watch', component: () => import('./pages/WatchPage.vue'), props: true },
+      { path: '/recordings', name: 'recordings', component: () => import('./pages/RecordingsPage.vue') },
+      {
+        path: '/recordings/:id',
+        name: 'recording',
+        component: () => import('./pages/RecordingPage.vue'),
+        props: true,
+      },
       { path: '/models', name: 'models', component: () => import('./pages/ModelsPage.vue') },
       { path: '/markers', name: 'markers', component: () => import('./pages/MarkersPage.vue') },
       { path: '/system', name: 'system', component: () => import('./pages/SystemPage.vue') },

@@ -5,7 +5,7 @@ import { accessNeeded, accessToken } from './accessToken.ts';
 const defaultTimeoutMs = 10_000;
 
 export interface RequestOptions {
-  method?: 'GET' | 'POST' | 'PUT' | 'DELETE';
+  method?: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
   /** JSON, or a Blob sent as it is. */
   body?: unknown;
   signal?: AbortSignal;

@@ -2,6 +2,8 @@ import {
   createdStreamSchema,
   streamDetailSchema,
   streamListSchema,
+  streamViewSchema,
+  type ChangeStream,
   type CreatedStream,
   type StreamDetail,
   type StreamView,
@@ -22,6 +24,11 @@ export function createStream(name: string): Promise<CreatedStream> {
 
 export function getStream(id: string, signal?: AbortSignal): Promise<StreamDetail> {
   return request(pathOf(id), streamDetailSchema, { ...(signal ? { signal } : {}) });
+}
+
+/** What is not named stays as it is. */
+export function changeStream(id: string, change: ChangeStream): Promise<StreamView> {
+  return request(pathOf(id), streamViewSchema, { method: 'PATCH', body: change });
 }
 
 export async function deleteStream(id: string): Promise<void> {

@@ -35,3 +35,12 @@ describe('widthOf', () => {
     expect([360, 480, 720, 1080].map(widthOf)).toEqual([640, 854, 1280, 1920]);
   });
 });
+
+it('begins with H264 where the browser encodes it smoothly, in software too, and else with VP8', () => {
+  const able = { supported: true, smooth: true, powerEfficient: false };
+  expect(preferredCodec({ h264: able, vp8: able })).toBe('h264');
+  expect(preferredCodec({ h264: { ...able, powerEfficient: true } })).toBe('h264');
+  expect(preferredCodec({ h264: { ...able, smooth: false }, vp8: able })).toBe('vp8');
+  expect(preferredCodec({ h264: { ...able, supported: false }, vp9: able, av1: able })).toBe('vp8');
+  expect(preferredCodec({})).toBe('vp8');
+});

@@ -18,6 +18,7 @@ export interface PublishSettings {
   audio: boolean;
 }
 
+/** `codec` only until the browser was asked: see `preferredCodec`. */
 export const defaultPublishSettings: PublishSettings = {
   width: 1280,
   height: 720,
@@ -26,6 +27,23 @@ export const defaultPublishSettings: PublishSettings = {
   maxBitrateBps: 0,
   audio: true,
 };
+
+/** What this browser says of encoding a codec at the size that is published (Media Capabilities, `type: webrtc`). */
+export interface EncodingAbility {
+  supported: boolean;
+  smooth: boolean;
+  powerEfficient: boolean;
+}
+
+/**
+ * The codec to begin with: H264 where the browser encodes it smoothly, since HLS then copies it where anything else is
+ * encoded again on the server; else VP8, which every browser encodes. `powerEfficient` (an encoder in hardware) is not
+ * asked for: software H264 costs about what software VP8 does.
+ */
+export function preferredCodec(abilities: Partial<Record<Codec, EncodingAbility>>): Codec {
+  const { h264 } = abilities;
+  return h264?.supported && h264.smooth ? 'h264' : 'vp8';
+}
 
 export interface AskedByUrl extends Partial<PublishSettings> {
   autostart: boolean;

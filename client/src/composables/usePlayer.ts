@@ -1,4 +1,4 @@
-import type { AnalysisView } from '@framelock/server/protocol';
+import type { AnalysisView, HlsView } from '@framelock/server/protocol';
 import { useIntervalFn } from '@vueuse/core';
 import { onScopeDispose, ref, shallowRef, watch, type Ref, type ShallowRef } from 'vue';
 import { accessNeeded, accessToken } from '../api/accessToken.ts';
@@ -9,6 +9,10 @@ import {
   type PlayerProblem,
   type PlayerState,
   type PlayerStats,
+  type RecordedPublication,
+  type Timeline,
+  type TransportChoice,
+  type TransportWish,
 } from '../player/Player.ts';
 import { problemOf } from './problemWords.ts';
 
@@ -28,6 +32,9 @@ export interface PlayerSetting {
   /** 0..1 */
   volume: Ref<number>;
   overlay: Ref<Partial<OverlayOptions>>;
+  transport?: Ref<TransportWish>;
+  /** Plays this Recording instead of what is live. */
+  recorded?: RecordedPublication;
 }
 
 /** One Player for the life of the page, its facts as refs, and the page's choices handed to it as they change. */
@@ -42,6 +49,10 @@ export function usePlayer(setting: PlayerSetting) {
   const published = ref(false);
   const stats = shallowRef<PlayerStats>();
   const streamName = ref('');
+  const transport = shallowRef<TransportChoice>({ transport: 'webrtc', reason: undefined });
+  /** What HLS of the Stream does; null = it is off, or nothing is known. */
+  const hls = shallowRef<HlsView | null>(null);
+  const timeline = shallowRef<Timeline>();
   let turn = 0;
 
   async function open(canvas: HTMLCanvasElement): Promise<void> {
@@ -59,6 +70,8 @@ export function usePlayer(setting: PlayerSetting) {
         ...(setting.stage.value ? { container: setting.stage.value } : {}),
         mode: setting.mode.value,
         overlay: { ...setting.overlay.value },
+        ...(setting.transport ? { transport: setting.transport.value } : {}),
+        ...(setting.recorded ? { recorded: setting.recorded } : {}),
       });
       if (mine !== turn) return made.close('the page was left');
       adopt(made);
@@ -79,6 +92,12 @@ export function usePlayer(setting: PlayerSetting) {
       if (next === 'playing') problem.value = undefined;
     });
     made.on('analysis', (view) => (analysis.value = view));
+    transport.value = made.transport;
+    made.on('transport', (next) => {
+      transport.value = next;
+      readTimeline();
+    });
+    made.on('hls', (view) => (hls.value = view));
     made.on('viewers', (count) => (viewers.value = count));
     made.on('publication', (publication) => {
       published.value = publication !== null;
@@ -122,11 +141,17 @@ export function usePlayer(setting: PlayerSetting) {
     }
   }
 
+  function readTimeline(): void {
+    timeline.value = player.value?.timeline;
+  }
+
   useIntervalFn(readStats, 500);
+  useIntervalFn(readTimeline, 250);
   watch(setting.canvas, (canvas) => canvas && void open(canvas), { immediate: true, flush: 'post' });
   watch(setting.mode, (mode) => player.value?.setMode(mode));
   watch(setting.muted, (muted) => player.value?.setMuted(muted));
   watch(setting.volume, (volume) => player.value?.setVolume(volume));
+  if (setting.transport) watch(setting.transport, (wish) => player.value?.setTransport(wish));
   watch(setting.overlay, (overlay) => player.value?.setOverlay({ ...overlay }), { deep: true });
   onScopeDispose(() => {
     turn++;
@@ -139,5 +164,30 @@ export function usePlayer(setting: PlayerSetting) {
   function setLayer(layer: number | 'auto'): void {
     player.value?.setLayer(layer);
   }
-  return { state, analysis, viewers, problem, hasPicture, published, stats, streamName, retry, setLayer };
+  /** What is shown at once shows at once where the handle is. */
+  function moved(move: (made: Player) => void): void {
+    if (player.value) move(player.value);
+    readTimeline();
+  }
+  const rewinding = {
+    seek: (positionS: number) => moved((made) => made.seek(positionS)),
+    rewind: (seconds: number) => moved((made) => made.rewind(seconds)),
+    setPaused: (paused: boolean) => moved((made) => made.setPaused(paused)),
+    backToLive: () => moved((made) => made.backToLive()),
+    thumbnailAt: (positionS: number) => player.value?.thumbnailAt(positionS),
+  };
+  const facts = {
+    state,
+    analysis,
+    viewers,
+    problem,
+    hasPicture,
+    published,
+    stats,
+    streamName,
+    transport,
+    hls,
+    timeline,
+  };
+  return { ...facts, ...rewinding, retry, setLayer };
 }

@@ -13,8 +13,8 @@ export function firstPictureWords(ingest: IngestFigures | undefined): string {
 }
 
 export interface WatchChip {
-  id: 'keyFrames' | 'layer';
-  tone: 'warn' | 'info';
+  id: 'keyFrames' | 'layer' | 'recording' | 'hls';
+  tone: 'warn' | 'info' | 'bad';
   text: string;
   /** More words, for who points at it. */
   title: string;
