@@ -8,6 +8,7 @@ import {
   testVideoSample,
 } from '../testing/PackagerRun.ts';
 import { readFragments, readInit } from '../testing/readMp4.ts';
+import { Segmenter } from './Segmenter.ts';
 import { partTargetTicks } from './segmenterTypes.ts';
 
 const ms = hlsTimescale / 1_000;
@@ -315,4 +316,29 @@ test('24 h and the wrap of RTP time: no precision is lost', () => {
     );
     expect(times).toEqual(Array.from({ length: 130 }, (_, i) => [from + i * 3_000, from + i * 3_000]));
   }
+});
+
+test('24 h on end: durations add up to the tick, capture times to the millisecond', () => {
+  const ticks = 22_500;
+  const frames = (24 * 3_600 * hlsTimescale) / ticks;
+  const from = 2 ** 32 - 10;
+  let ended = from;
+  let segments = 0;
+  let wrongDates = 0;
+  const segmenter = new Segmenter({
+    onInit: () => undefined,
+    onPart: () => undefined,
+    onSegment: ({ start, duration, unixMs, msn }) => {
+      if (start !== ended || msn !== segments++ || unixMs !== 1e12 + msn * 2_000) wrongDates++;
+      ended = start + duration;
+    },
+    onWantKeyFrame: () => undefined,
+    onLateKeyFrame: () => undefined,
+  });
+  segmenter.videoFormat(testVideoFormat());
+  segmenter.clock(from, 1e12);
+  const sample = testVideoSample(0, false);
+  for (let i = 0; i < frames; i++) segmenter.video({ ...sample, time: from + i * ticks, key: i % 8 === 0 });
+  segmenter.end();
+  expect([ended, segments, wrongDates]).toEqual([from + frames * ticks, 43_200, 0]);
 });

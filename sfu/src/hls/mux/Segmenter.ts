@@ -266,11 +266,14 @@ export class Segmenter {
   /** What comes next does not follow: the last picture lasts as long as usual, and the Segment ends. */
   #stop(): void {
     if (!this.#segment) return;
-    const part = this.#part;
-    const room = Math.min(partTargetTicks - part.ticks, maxSegmentTicks - this.#segmentTicks);
-    const ticks = Math.max(1, Math.min(this.#interval.ticks, room));
-    part.durations.push(ticks);
-    part.ticks += ticks;
+    const ticks = Math.max(1, Math.min(this.#interval.ticks, maxSegmentTicks - this.#segmentTicks));
+    if (this.#part.durations.length > 0 && this.#part.ticks + ticks > partTargetTicks) {
+      const last = this.#part.video.pop()!;
+      this.#cut(false);
+      this.#growPart(last);
+    }
+    this.#part.durations.push(ticks);
+    this.#part.ticks += ticks;
     this.#cut(true);
     this.#segment = undefined;
     this.#discontinuity = true;
