@@ -24,6 +24,8 @@ export interface MediaInputOptions {
   ffmpegBin: string;
   log: Logger;
   events: MediaInputEvents;
+  /** Of libx264, instead of the one chosen: for measurements. */
+  preset?: string;
 }
 
 /** As the sfu's `openTap` answers. */
@@ -119,6 +121,7 @@ export class MediaInput {
     this.#isH264 = tap.codec === 'h264';
     this.#video = new VideoInput({
       ffmpegBin: this.#options.ffmpegBin,
+      preset: this.#options.preset,
       codec: tap.codec,
       layered: video.type === 'svc',
       lateKeyFramesMs: late ? keyFrameIntervalMs! : undefined,

@@ -16,6 +16,7 @@ const codecNames: Record<VideoCodec, string> = { h264: 'H264', vp8: 'VP8', vp9: 
 
 export interface VideoInputOptions {
   ffmpegBin: string;
+  preset?: string;
   codec: VideoCodec;
   /** Its pictures may have several spatial layers. */
   layered: boolean;
@@ -198,10 +199,10 @@ export class VideoInput {
   }
 
   #begin(frames: readonly TranscoderFrame[]): void {
-    const { ffmpegBin, codec, layered, requestKeyFrame, onDiscontinuity, onFatal } = this.#options;
+    const { ffmpegBin, preset, codec, layered, requestKeyFrame, onDiscontinuity, onFatal } = this.#options;
     this.#transcoder = new VideoTranscoder(
       {
-        ...{ bin: ffmpegBin, codec, layered, requestKeyFrame, onDiscontinuity },
+        ...{ bin: ffmpegBin, preset, codec, layered, requestKeyFrame, onDiscontinuity },
         decoders: this.#decoders!,
         reordered: this.#reordered,
         onPicture: ({ time, receivedAtMs }, data) => {
