@@ -7,6 +7,8 @@ import { SetupProblem } from '../setup/report.mjs';
 const modelId = /^[A-Za-z0-9_-]{1,64}$/;
 /** Only the server may know these. */
 const serverOnly = ['ADMIN_TOKEN', 'DATABASE_URL', 'TURN_SECRET', 'TURN_CREDENTIAL'];
+/** Only the sfu, whose hls process writes to the store. */
+const sfuOnly = ['HLS_S3_ACCESS_KEY_ID', 'HLS_S3_SECRET_ACCESS_KEY'];
 
 /**
  * The environment of this run: the process's own over `.env` in the repository's root, empty values taken as unset,
@@ -54,13 +56,13 @@ function readPort(env, name, normal, lowest) {
 
 /** What each of the product's processes gets: all it needs to find the others, and no secret that is not its own. */
 export function childEnvironments(env, { host, port, serverUrl }) {
-  const server = {
+  const all = {
     ...env,
     HOST: host,
     PORT: String(port),
     SERVER_URL: serverUrl,
     NODE_SECRET: env.NODE_SECRET ?? randomBytes(32).toString('hex'),
   };
-  const node = Object.fromEntries(Object.entries(server).filter(([name]) => !serverOnly.includes(name)));
-  return { server, node };
+  const without = (names) => Object.fromEntries(Object.entries(all).filter(([name]) => !names.includes(name)));
+  return { server: without(sfuOnly), sfu: without(serverOnly), inference: without([...serverOnly, ...sfuOnly]) };
 }

@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { readAddresses, readEnvironment } from './environment.mjs';
+import { childEnvironments, readAddresses, readEnvironment } from './environment.mjs';
 import { logLine } from './logLine.mjs';
 
 test('paths count from the folder in which npm start ran; model ids stay ids', () => {
@@ -37,6 +37,17 @@ test('addresses: the URL is one that can be opened, and each Worker has a port',
   });
   expect(readAddresses({ HOST: '::1' }).serverUrl).toBe('http://[::1]:8080');
   expect(readAddresses({ RTC_PORT: '0' }).rtcPorts).toEqual([]);
+});
+
+test('each process gets no secret that is not its own', () => {
+  const secrets = { ADMIN_TOKEN: 'a', DATABASE_URL: 'd', HLS_S3_ACCESS_KEY_ID: 'k', HLS_S3_SECRET_ACCESS_KEY: 's' };
+  const { server, sfu, inference } = childEnvironments({ ...secrets, LOG_LEVEL: 'info' }, readAddresses({}));
+  const has = (environment: Record<string, string>) => Object.keys(secrets).filter((name) => name in environment);
+  expect(has(server)).toEqual(['ADMIN_TOKEN', 'DATABASE_URL']);
+  expect(has(sfu)).toEqual(['HLS_S3_ACCESS_KEY_ID', 'HLS_S3_SECRET_ACCESS_KEY']);
+  expect(has(inference)).toEqual([]);
+  expect(new Set([server, sfu, inference].map(({ NODE_SECRET }) => NODE_SECRET)).size).toBe(1);
+  expect(inference).toMatchObject({ LOG_LEVEL: 'info', SERVER_URL: 'http://127.0.0.1:8080' });
 });
 
 test.each(['abc', '0', '65536', '-1', '80.5', ''])('PORT=%s is refused in words, or unset', (port) => {

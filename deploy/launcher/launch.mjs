@@ -51,7 +51,7 @@ export async function launch(env, { processes = productProcesses, node = node24,
         command: node,
         args: ['--import', launcherWatch, main, ...args],
         cwd: repositoryFolder,
-        env: isServer ? environments.server : environments.node,
+        env: environments[isServer ? 'server' : name] ?? environments.inference,
         print,
         onConfigurationError: () => {
           print(

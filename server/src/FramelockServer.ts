@@ -14,6 +14,7 @@ import { DoctorSessions } from './doctor/DoctorSessions.ts';
 import { HlsNodes } from './hls/HlsNodes.ts';
 import { defaultCacheBytes, HlsProxy, maxWaiting } from './hls/HlsProxy.ts';
 import { maxOriginRequests } from './hls/OriginClient.ts';
+import { RecordingDownload } from './hls/RecordingDownload.ts';
 import { createApp } from './http/createApp.ts';
 import { endSlowBodies } from './http/endSlowBodies.ts';
 import { Metrics } from './Metrics.ts';
@@ -193,7 +194,6 @@ export class FramelockServer {
       sources: this.#sources,
       files: this.#files,
       recordings: this.#recordings,
-      hls: this.#hls,
       doctorSessions: this.#doctorSessions,
       doctor: new Doctor({
         host: this.#config.host,
@@ -215,9 +215,10 @@ export class FramelockServer {
       onFault: (error, method, path) => this.#logger.error({ err: error, method, path }, 'a request failed'),
     });
     const listener = getRequestListener(app.fetch);
+    const downloads = new RecordingDownload({ access: this.#access, recordings: this.#recordings, hls: this.#hls });
     const http = createServer((request, response) => {
       if (request.url?.startsWith('/hls/')) this.#hls.handle(request, response);
-      else void listener(request, response);
+      else if (!downloads.takes(request, response)) void listener(request, response);
     });
     endSlowBodies(http, 60_000, ({ method, url }) => method === 'POST' && /^\/api\/v1\/files(?:\?|$)/.test(url ?? ''));
     http.headersTimeout = 15_000;

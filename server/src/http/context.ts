@@ -2,7 +2,6 @@ import type { Access } from '../access/Access.ts';
 import type { IceServersFor } from '../access/iceServers.ts';
 import type { Doctor } from '../doctor/Doctor.ts';
 import type { DoctorSessions } from '../doctor/DoctorSessions.ts';
-import type { HlsProxy } from '../hls/HlsProxy.ts';
 import type { Metrics } from '../Metrics.ts';
 import type { NodeRegistry } from '../nodes/NodeRegistry.ts';
 import type { Readiness } from '../protocol/index.ts';
@@ -22,7 +21,6 @@ export interface HttpContext {
   doctorSessions: DoctorSessions;
   files: SourceFiles;
   recordings: Recordings;
-  hls: HlsProxy;
   registry: NodeRegistry;
   metrics: Metrics;
   /** For `join`, and for the `Link` headers of WHIP and WHEP. */

@@ -1,12 +1,9 @@
-import type { HttpBindings } from '@hono/node-server';
-import { RESPONSE_ALREADY_SENT } from '@hono/node-server/utils/response';
 import { createRoute, type OpenAPIHono, z } from '@hono/zod-openapi';
-import { bearerOf } from '../access/Access.ts';
 import { idSchema, recordingListSchema, recordingViewSchema } from '../protocol/index.ts';
 import { errors, json } from './answers.ts';
 import type { HttpContext } from './context.ts';
 import { adminOnly } from './middleware.ts';
-import { cursorOf, downloadDisposition, positionOf, recordingView } from './recordingView.ts';
+import { cursorOf, positionOf, recordingView } from './recordingView.ts';
 
 const params = z.object({ id: idSchema });
 const listQuery = z.object({
@@ -16,7 +13,7 @@ const listQuery = z.object({
 });
 
 /** Recordings: the stored Segments and detections of Publications. They are played by their `hlsUrl`. */
-export function addRecordingRoutes(app: OpenAPIHono, { access, recordings, hls }: HttpContext): void {
+export function addRecordingRoutes(app: OpenAPIHono, { access, recordings }: HttpContext): void {
   const admin = adminOnly(access);
 
   app.openapi(
@@ -74,26 +71,17 @@ export function addRecordingRoutes(app: OpenAPIHono, { access, recordings, hls }
     },
   );
 
-  app.openapi(
-    createRoute({
-      method: 'get',
-      path: '/api/v1/recordings/{id}/download.mp4',
-      summary: 'A Recording as one MP4 file; takes ranges',
-      description: 'The token may come as `?token=`, since a link in a page sends no header.',
-      request: { params, query: z.object({ token: z.string().max(512).optional() }) },
-      responses: {
-        200: { description: 'MP4', content: { 'video/mp4': { schema: z.string().openapi({ format: 'binary' }) } } },
-        206: { description: 'a part of it' },
-        ...errors(400, 401, 404, 503),
-      },
-    }),
-    async (context) => {
-      access.requireAdmin(bearerOf(context.req.header('authorization')) ?? context.req.valid('query').token);
-      const row = await recordings.get(context.req.valid('param').id);
-      const { incoming, outgoing } = context.env as HttpBindings;
-      const { streamId, id } = row;
-      await hls.download(incoming, outgoing, { streamId, id, disposition: downloadDisposition(row) });
-      return RESPONSE_ALREADY_SENT as never;
+  // For the document only: `RecordingDownload` answers it before Hono is asked.
+  app.openAPIRegistry.registerPath({
+    method: 'get',
+    path: '/api/v1/recordings/{id}/download.mp4',
+    summary: 'A Recording as one MP4 file; takes ranges',
+    description: 'The token may come as `?token=`, since a link in a page sends no header.',
+    request: { params, query: z.object({ token: z.string().max(512).optional() }) },
+    responses: {
+      200: { description: 'MP4', content: { 'video/mp4': { schema: z.string().openapi({ format: 'binary' }) } } },
+      206: { description: 'a part of it' },
+      ...errors(401, 404, 503),
     },
-  );
+  });
 }

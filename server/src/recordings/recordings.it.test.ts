@@ -226,7 +226,15 @@ describe('download', () => {
     expect(whole.headers.get('cache-control')).toBe('no-store');
     const range = await fetch(`${server.url}/api/v1/recordings/r/download.mp4`, { headers: { range: 'bytes=1-5' } });
     expect([range.status, origin.requests.at(-1)?.headers.range]).toEqual([206, 'bytes=1-5']);
+    const head = await fetch(`${server.url}/api/v1/recordings/r/download.mp4`, { method: 'HEAD' });
+    expect([head.status, head.headers.get('content-length'), await head.text()]).toEqual([200, '5', '']);
     expect((await fetch(`${server.url}/api/v1/recordings/none/download.mp4`)).status).toBe(404);
+    const posted = await server.request('/api/v1/recordings/r/download.mp4', { method: 'POST' });
+    expect([posted.status, posted.headers.get('allow')]).toEqual([405, 'GET, HEAD']);
+    const foreign = await fetch(`${server.url}/api/v1/recordings/r/download.mp4`, {
+      headers: { origin: 'http://evil.example' },
+    });
+    expect(foreign.status).toBe(403);
   });
 
   it('and playback are 503 while the node is away', async () => {
@@ -242,4 +250,21 @@ describe('download', () => {
     }
     expect((await server.request(`/hls/none/r/index.m3u8`)).status).toBe(404);
   });
+});
+
+it('off loopback need the admin token, which a download takes from its link', async () => {
+  const guarded = await TestServer.create({ host: '0.0.0.0', adminToken: 'the-admin-token' });
+  const status = async (path: string, token?: string, method = 'GET') =>
+    (await guarded.request(path, { method, ...(token ? { token } : {}) })).status;
+  const download = '/api/v1/recordings/none/download.mp4';
+  for (const path of ['/api/v1/recordings', '/api/v1/recordings/none', download]) {
+    expect([path, await status(path), await status(path, 'wrong')]).toEqual([path, 401, 401]);
+  }
+  expect(await status('/api/v1/recordings/none', undefined, 'DELETE')).toBe(401);
+  expect(await status('/api/v1/streams/none', undefined, 'PATCH')).toBe(401);
+  expect(await status('/api/v1/recordings', 'the-admin-token')).toBe(200);
+  expect([await status(`${download}?token=wrong`), await status(`${download}?token=the-admin-token`)]).toEqual([
+    401, 404,
+  ]);
+  await guarded.close();
 });
