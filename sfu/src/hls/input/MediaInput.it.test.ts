@@ -26,7 +26,11 @@ interface Bench {
 
 async function open(
   codec: VideoCodec,
-  { keyFrameIntervalMs, ffmpegBin = testFfmpegBin }: { keyFrameIntervalMs?: number; ffmpegBin?: string } = {},
+  {
+    keyFrameIntervalMs,
+    ffmpegBin = testFfmpegBin,
+    type = 'simple',
+  }: { keyFrameIntervalMs?: number; ffmpegBin?: string; type?: string } = {},
 ): Promise<Bench> {
   const told = new Recorder();
   const options = { publicationId: 'pub', host: '127.0.0.1', ffmpegBin, log: pino({ level: 'silent' }) };
@@ -34,7 +38,7 @@ async function open(
   const video = await TapSender.create(codec, input.local.video);
   closing.push(() => video.close());
   closing.push(() => input.close());
-  await input.start({ video: video.tap, keyFrameIntervalMs });
+  await input.start({ video: { ...video.tap, type }, keyFrameIntervalMs });
   return { input, told, video };
 }
 
@@ -142,6 +146,41 @@ describe('what is transcoded', () => {
     expect(await readPictures(told.formats[0]!, told.samples)).toEqual(numbers(0, 90));
     expect(told.problems).toEqual([]);
     expect(input.counts.video).toMatchObject({ transcoderRestarts: 1, strangeTimes: 0 });
+  });
+
+  it('shows the largest of the spatial layers of each VP9 picture', async () => {
+    const { told, video } = await open('vp9', { type: 'svc' });
+    const layers = await Promise.all([4, 2, 1].map((n) => clip('vp9', 40, 1, { width: 640 / n, height: 384 / n })));
+    const frames = layers[0]!.map((_, i) => ({ key: true, units: layers.map((layer) => layer[i]!.units[0]!) }));
+    await play(video, frames, wrapping);
+    await expect.poll(() => told.samples.length, { timeout: 20_000 }).toBe(40);
+    expect(told.samples.map(({ time }) => time)).toEqual(numbers(0, 40).map(wrapping));
+    expect(told.formats).toMatchObject([{ width: 640, height: 384 }]);
+    expect(await readPictures(told.formats[0]!, told.samples)).toEqual(numbers(0, 40));
+  });
+
+  it('drops up to a key frame where FFmpeg does not keep up, counts it, and shows no picture at a wrong time', async () => {
+    const { input, told, video } = await open('vp8');
+    const frames = await clip('vp8', 300, 30);
+    await play(video, frames.slice(0, 30), wrapping);
+    await expect.poll(() => told.samples.length, { timeout: 20_000 }).toBe(30);
+    const pid = ffmpegOf(input);
+    process.kill(pid, 'SIGSTOP');
+    try {
+      await play(video, frames.slice(30, 250), (i) => wrapping(i + 30));
+      await expect.poll(() => input.counts.video.transcoderDropped).toBeGreaterThan(0);
+    } finally {
+      process.kill(pid, 'SIGCONT');
+    }
+    const dropped = input.counts.video.transcoderDropped!;
+    await expect.poll(() => told.samples.length, { timeout: 20_000 }).toBe(250 - dropped);
+    await play(video, frames.slice(250), (i) => wrapping(i + 250));
+    await expect.poll(() => told.samples.at(-1)!.time, { timeout: 20_000 }).toBe(wrapping(299));
+    const shown = told.samples.map(({ time }) => frames.findIndex((_, i) => wrapping(i) === time));
+    expect(shown[250 - dropped]! % 30).toBe(0);
+    expect(await readPictures(told.formats[0]!, told.samples)).toEqual(shown);
+    expect(told.discontinuities).toEqual([]);
+    expect(video.plis).toBeGreaterThan(0);
   });
 
   it('gives up after five deaths in a row, with words', async () => {
