@@ -109,6 +109,7 @@ describe('the window', () => {
     expect(playlist.discontinuitySequence).toBe(0);
     expect(playlist.removeBefore(9)).toBe(4);
     expect(playlist.discontinuitySequence).toBe(1);
+    expect(playlist.lastDiscontinuitySequence).toBe(2);
     expect(playlist.durationS).toBe(12);
     expect(playlist.plain()).toMatch(/MEDIA-SEQUENCE:4\n.*DISCONTINUITY-SEQUENCE:1\n#EXT-X-MAP/);
   });

@@ -80,6 +80,10 @@ export class MediaPlaylist {
   get discontinuitySequence(): number {
     return this.#removedDiscontinuities;
   }
+  /** Of the last full Segment (RFC 8216bis 4.4.3.3): what a playlist that goes on without these Segments begins with. */
+  get lastDiscontinuitySequence(): number {
+    return this.#removedDiscontinuities + this.#listed.filter((entry) => entry.discontinuity).length;
+  }
   /** Full Segments, the first one first. */
   get entries(): readonly PlaylistEntry[] {
     return this.#listed;
