@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { readPublishQuery, widthOf } from './publishSettings.ts';
+import { preferredCodec, readPublishQuery, widthOf } from './publishSettings.ts';
 
 describe('readPublishQuery', () => {
   it('reads what the public contract names', () => {
