@@ -37,6 +37,16 @@ export interface Body {
   cacheControl: string;
 }
 
+export interface LargeFile {
+  handle: FileHandle;
+  bytes: number;
+  onClose(): void;
+}
+
+function closeFile({ handle, onClose }: LargeFile): void {
+  handle.close().then(onClose, onClose);
+}
+
 /** Writes answers: statuses, headers, ranges and bodies, each counted. */
 export class Answer {
   readonly #counts: OriginCounts;
@@ -68,39 +78,36 @@ export class Answer {
     headers.push('Content-Encoding', 'gzip');
     const data = text.compressed();
     if (Buffer.isBuffer(data)) return this.#finish(request, response, body.kind, 200, headers, data);
-    void data.then((compressed) => this.#finish(request, response, body.kind, 200, headers, compressed));
+    data
+      .then((compressed) => this.#finish(request, response, body.kind, 200, headers, compressed))
+      .catch(() => response.destroy());
   }
 
-  /** What lies on the disk and is large; closes the handle. */
-  file(
-    request: IncomingMessage,
-    response: ServerResponse,
-    body: Body,
-    etag: string,
-    file: { handle: FileHandle; bytes: number },
-  ): void {
+  /** What lies on the disk and is large; closes the handle, and says so. */
+  file(request: IncomingMessage, response: ServerResponse, body: Body, etag: string, file: LargeFile): void {
     const { handle, bytes } = file;
     const headers = this.#headers(body, etag);
-    const range = request.method === 'HEAD' ? undefined : rangeOf(request, etag, bytes);
-    const isOver =
-      this.#answeredFromCache(request, response, body, etag, headers) ||
-      (range === 'unsatisfiable' && (this.#unsatisfiable(response, body, bytes), true));
-    if (isOver || range === 'unsatisfiable') return void handle.close();
+    const isHead = request.method === 'HEAD';
+    const range = isHead ? undefined : rangeOf(request, etag, bytes);
+    if (this.#answeredFromCache(request, response, body, etag, headers)) return closeFile(file);
+    if (range === 'unsatisfiable') {
+      this.#unsatisfiable(response, body, bytes);
+      return closeFile(file);
+    }
     headers.push('Accept-Ranges', 'bytes');
     if (range) headers.push('Content-Range', `bytes ${range.first}-${range.last}/${bytes}`);
-    const { first, last } = range ?? { first: 0, last: bytes - 1 };
-    const length = last - first + 1;
+    const { first: start, last: end } = range ?? { first: 0, last: bytes - 1 };
+    const length = end - start + 1;
     headers.push('Content-Length', String(length));
     const status = range ? 206 : 200;
-    this.#counts.answered(body.kind, status, request.method === 'HEAD' ? 0 : length);
+    this.#counts.answered(body.kind, status, isHead ? 0 : length);
     response.writeHead(status, headers);
-    if (request.method === 'HEAD') {
+    if (isHead) {
       response.end();
-      return void handle.close();
+      return closeFile(file);
     }
-    // A client that goes away is an error of the pipeline only.
-    const source = handle.createReadStream({ start: first, end: last, highWaterMark: 128 * 1024 });
-    pipeline(source, response, () => undefined);
+    // A client that goes away is an error of the pipeline only, which closes the handle in any case.
+    pipeline(handle.createReadStream({ start, end, highWaterMark: 128 * 1024 }), response, file.onClose);
   }
 
   refusal(response: ServerResponse, kind: RouteKind | 'other', refusal: Refusal): void {

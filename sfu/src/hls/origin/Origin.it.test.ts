@@ -277,6 +277,9 @@ describe('files', () => {
     expect(other.status).toBe(200);
     const same = await ask('/hls/stream/pub/seg-0.m4s', { range: 'bytes=0-1', 'if-range': '"seg-0.m4s"' });
     expect(same.status).toBe(206);
+    // Every handle was closed.
+    expect((await ask('/hls/stream/pub/seg-0.m4s', {}, 'HEAD')).headers['content-length']).toBe('360000');
+    await until('nothing is read any more', () => origin.dump().diskReads === 0);
   });
 
   it('streams a download and stops it when its client goes', async () => {

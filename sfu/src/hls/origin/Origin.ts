@@ -29,6 +29,7 @@ export interface OriginOptions {
   holdLimitMs?: number;
   /** A connection that takes nothing of its answer for so long is closed. */
   slowAfterMs?: number;
+  /** Files that are being read for somebody. */
   maxDiskReads?: number;
 }
 
@@ -67,7 +68,7 @@ export class Origin {
       maxHeld: 20_000,
       holdLimitMs: 3 * hlsTargetDurationS * 1_000 + 3_000,
       slowAfterMs: 30_000,
-      maxDiskReads: 256,
+      maxDiskReads: 2_048,
       ...options,
     };
     this.#tokenHash = hash('sha256', options.token, 'buffer');
@@ -263,14 +264,11 @@ export class Origin {
     const text = publication.lowLatency(directives);
     if (!(text instanceof Promise)) return this.#answerPlaylist(request, response, 'live', text, cache);
     if (!this.#hold(response, publication.publicationId)) throw busy;
-    text.then(
-      (ready) => {
+    text
+      .then((ready) => {
         if (this.#held.take(response)) this.#answerPlaylist(request, response, 'live', ready, cache);
-      },
-      (error: unknown) => {
-        if (this.#held.take(response)) this.#refuse(response, 'live', error);
-      },
-    );
+      })
+      .catch((error: unknown) => this.#refuseHeld(response, 'live', error));
   }
 
   #answerFile(
@@ -285,11 +283,13 @@ export class Origin {
     const coming = files.wait(route.name);
     if (!coming) return void this.#answerFromDisk(request, response, kind, route, files.path(route.name));
     if (!this.#hold(response, undefined)) throw busy;
-    void coming.then((arrived) => {
-      if (!this.#held.take(response)) return;
-      if (arrived) this.#answerBytes(request, response, kind, route, arrived);
-      else this.#answer.refusal(response, kind, absent);
-    });
+    coming
+      .then((arrived) => {
+        if (!this.#held.take(response)) return;
+        if (arrived) this.#answerBytes(request, response, kind, route, arrived);
+        else this.#answer.refusal(response, kind, absent);
+      })
+      .catch((error: unknown) => this.#refuseHeld(response, kind, error));
   }
 
   #answerBytes(request: IncomingMessage, response: ServerResponse, kind: FileKind, route: Route, data: Buffer): void {
@@ -324,14 +324,15 @@ export class Origin {
         this.#answerBytes(request, response, kind, route, data);
       } else {
         const body: Body = { kind, contentType: contentTypeOf[kind], cacheControl: immutableCacheControl };
-        this.#answer.file(request, response, body, etagOf(route), { handle, bytes: size });
+        const file = { handle, bytes: size, onClose: () => this.#diskReads-- };
+        return this.#answer.file(request, response, body, etagOf(route), file);
       }
+      this.#diskReads--;
     } catch (error) {
+      this.#diskReads--;
       await handle?.close().catch(() => undefined);
       const isAbsent = (error as NodeJS.ErrnoException).code === 'ENOENT';
       this.#refuse(response, kind, isAbsent ? absent : error);
-    } finally {
-      this.#diskReads--;
     }
   }
 
@@ -375,6 +376,12 @@ export class Origin {
     // An idle connection kept alive has nothing to take.
     if (socket.writableLength > 0) this.counts.slowClosed++;
     socket.destroy();
+  }
+
+  /** One whose client has gone needs no answer. */
+  #refuseHeld(response: ServerResponse, kind: RouteKind, error: unknown): void {
+    this.#held.take(response);
+    if (!response.destroyed) this.#refuse(response, kind, error);
   }
 
   #refuse(response: ServerResponse, kind: RouteKind, error: unknown): void {

@@ -205,6 +205,18 @@ describe('SegmentStore', () => {
     sidecars.close();
   });
 
+  it('goes on without a gap where Parts that it wrote are gone', async () => {
+    const store = await openStore();
+    store.putInit(testInit());
+    putSegment(store, 0);
+    const segment = testSegment(1);
+    for (const part of segment.parts.slice(0, 2)) store.putPart(part, segment);
+    await store.close({ keep: true });
+    await rm(store.path('part-1-0.m4s'));
+    const again = await openStore();
+    expect([again.segments.length, again.nextMsn]).toEqual([1, 1]);
+  });
+
   it('loses at most the last Part to a kill -9 of its process', async () => {
     const child = fork(new URL('testing/storeWriter.ts', import.meta.url), [dir], { stdio: 'ignore' });
     let last = { msn: -1, index: -1 };

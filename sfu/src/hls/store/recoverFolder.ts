@@ -19,6 +19,9 @@ export async function recoverFolder(dir: string): Promise<SegmentIndex> {
   keepTheWhole(index, names);
   await joinParts(dir, index, names);
   await joinPartSidecars(dir, index, names);
+  // Playlists count Segments: one that is continued cannot leave a number out.
+  const last = index.segments.at(-1);
+  if (last) index.nextMsn = last.msn + 1;
   const whole = formatSegmentIndex(index);
   if (whole !== text) await writeFileAtomic(dir, indexFileName, whole);
   await removeStrays(dir, index, names);
