@@ -73,6 +73,8 @@ export class RtpReceiver {
   #reportTimer: NodeJS.Timeout | undefined;
   #keyFrameTimer: NodeJS.Timeout | undefined;
   #keyFrameRequestedAtMs = -Infinity;
+  /** Asked for by our owner, and none has come since. */
+  #keyFrameWanted = false;
   #lastPacketAtMs: number | undefined;
   #closed = false;
   readonly counts: ReceiverCounts = {
@@ -139,11 +141,12 @@ export class RtpReceiver {
     this.#depacketiser = createDepacketiser(tap.codec, {
       onFrame: (frame) => {
         this.counts.frames++;
+        if (frame.key) this.#keyFrameWanted = false;
         this.#options.onFrame(frame);
       },
       onBroken: (reason) => {
         this.#options.onBroken(reason);
-        this.requestKeyFrame();
+        this.#askForKeyFrame();
       },
     });
     clearInterval(this.#reportTimer);
@@ -160,7 +163,7 @@ export class RtpReceiver {
       maxWaitMs: this.#repairs ? undefined : audioHoleWaitMs,
       onPacket: (packet, gap) => {
         this.#depacketiser?.push(packet, gap);
-        if (gap) this.requestKeyFrame();
+        if (gap) this.#askForKeyFrame();
       },
     });
   }
@@ -220,15 +223,21 @@ export class RtpReceiver {
     }, holeTickMs);
   }
 
-  /** At most one PLI in 300 ms; a request inside that time is sent at its end, if it is still needed then. */
+  /** Also when nothing is missing. */
   requestKeyFrame(): void {
+    this.#keyFrameWanted = true;
+    this.#askForKeyFrame();
+  }
+
+  /** At most one PLI in 300 ms; a request inside that time is sent at its end, if it is still needed then. */
+  #askForKeyFrame(): void {
     if (this.#closed || this.#tap === undefined || !this.#repairs || this.#keyFrameTimer !== undefined) return;
     const nowMs = performance.now();
     const waitMs = this.#keyFrameRequestedAtMs + keyFrameRequestEveryMs - nowMs;
     if (waitMs > 0) {
       this.#keyFrameTimer = setTimeout(() => {
         this.#keyFrameTimer = undefined;
-        if (this.#depacketiser?.needsKey) this.requestKeyFrame();
+        if (this.#depacketiser?.needsKey || this.#keyFrameWanted) this.#askForKeyFrame();
       }, waitMs);
       return;
     }
@@ -240,14 +249,14 @@ export class RtpReceiver {
   /** The decoder lost its state: nothing is emitted before the next key frame, which is asked for. */
   requireKeyFrame(): void {
     this.#depacketiser?.requireKey();
-    this.requestKeyFrame();
+    this.#askForKeyFrame();
   }
 
   #report(): void {
     if (this.#lastPacketAtMs !== undefined) {
       this.#send(this.#statistics!.report(this.#ssrc, this.#tap!.ssrc, unixMs()));
     }
-    if (this.#depacketiser?.needsKey) this.requestKeyFrame();
+    if (this.#depacketiser?.needsKey) this.#askForKeyFrame();
   }
 
   #send(packet: Buffer): void {

@@ -290,6 +290,20 @@ describe('H264', () => {
     expect(await readPictures(ignores.told.formats[0]!, ignores.told.samples)).toEqual(numbers(0, 120));
   });
 
+  it('with known late key frames is copied where the publisher makes them when asked, also just after the first', async () => {
+    const { told, video } = await open('h264', { keyFrameIntervalMs: 60_000 });
+    const frames = await clip('h264', 120, 120);
+    // A browser: a key frame when it is asked for, and none otherwise. We join between two.
+    let next = 5;
+    video.onPli = () => (next = 0);
+    for (let i = 0; i < 90; i++) {
+      await video.send(frames[next++]!, wrapping(i));
+      await pause(20);
+    }
+    expect(told.media.map(({ video: { how } }) => how)).toEqual(['copied']);
+    expect(told.samples.length).toBeGreaterThan(60);
+  });
+
   it('with B-frames is transcoded into order', async () => {
     const { told, video } = await open('h264');
     const frames = await encodeClip({ codec: 'h264', frames: 91, keyEvery: 300, bFrames: 2, ...size });
