@@ -4,6 +4,7 @@ export interface SidecarLoaderOptions {
   /** The body of a 200; undefined = it is not there (yet). Rejects when the server can't be reached. */
   fetchBytes(url: string, signal: AbortSignal): Promise<ArrayBuffer | undefined>;
   onSidecar(key: string, sidecar: Sidecar): void;
+  /** Default 3: browsers open six connections to an HTTP/1.1 server, and the origin holds requests for what it is about to have. */
   concurrency?: number;
   /** Waits before each further try. */
   retryDelaysMs?: readonly number[];
@@ -58,7 +59,7 @@ export class SidecarLoader {
   }
 
   #next(): void {
-    while (this.#running < (this.#options.concurrency ?? 4)) {
+    while (this.#running < (this.#options.concurrency ?? 3)) {
       const wanted = this.#queue.pop();
       if (!wanted) return;
       this.#running++;
