@@ -283,7 +283,7 @@ async function besideNginx(streamId: string, publicationId: string, origin: stri
   const config = join(folder, 'nginx.conf');
   writeFileSync(
     config,
-    `daemon off; worker_processes 1; pid ${folder}/nginx.pid; error_log ${folder}/nginx.log;
+    `daemon off; ${process.getuid?.() === 0 ? 'user root; ' : ''}worker_processes 1; pid ${folder}/nginx.pid; error_log ${folder}/nginx.log;
      events { worker_connections 20000; }
      http { access_log off; sendfile on; tcp_nodelay on; keepalive_requests 1000000;
        client_body_temp_path ${folder}/b; proxy_temp_path ${folder}/p; fastcgi_temp_path ${folder}/f;

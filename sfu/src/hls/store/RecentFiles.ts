@@ -56,11 +56,11 @@ export class RecentFiles {
     this.#bytes = 0;
   }
 
-  /** The oldest goes first, but nothing that is nowhere else: that is bounded by the WriteQueue. */
+  /** The oldest goes first, but nothing that is nowhere else: Parts that are kept in memory only, and the WriteQueue's. */
   #evict(): void {
     for (const [name, file] of this.#files) {
-      if (this.#bytes <= this.#maxBytes || !file.onDisk) return;
-      this.delete(name);
+      if (this.#bytes <= this.#maxBytes) return;
+      if (file.onDisk) this.delete(name);
     }
   }
 }

@@ -77,6 +77,27 @@ describe('SegmentStore', () => {
     });
   });
 
+  it('keeps Parts of what is not recorded in memory only, however little that may hold', async () => {
+    const store = await openStore({ recording: false, memoryBytes: 1_000 });
+    store.putInit(testInit());
+    const segment = testSegment(0);
+    for (const part of segment.parts) {
+      store.putPart(part, segment);
+      store.putSidecar(`part-0-${part.index}.det`, Buffer.from('sidecar'));
+    }
+    store.endSegment(segment);
+    await store.written();
+    putSegment(store, 1);
+    await store.written();
+    expect((await readdir(store.folder)).filter((name) => name.startsWith('part'))).toEqual([]);
+    for (const { index, data } of segment.parts) {
+      expect(store.held(`part-0-${index}.m4s`)).toEqual(data);
+      expect(String(store.held(`part-0-${index}.det`))).toBe('sidecar');
+    }
+    const [first] = parseSegmentIndex(await readFile(store.path('segments.jsonl'), 'utf8')).segments;
+    expect(first).toMatchObject({ msn: 0, bytes: 6_000 });
+  });
+
   it('lets whoever asks for the next Part wait, and nobody for another one', async () => {
     const store = await openStore();
     const segment = testSegment(0);

@@ -78,7 +78,7 @@ export class SegmentStore implements StoredFiles {
   /** Of the Segment that grows. */
   #parts: { stored: StoredPart; data: Buffer }[] = [];
   /** Segments whose Parts still have files. `endTicks`: on the sum of all durations, which no jump of the clock bends. */
-  readonly #parted: { msn: number; parts: number; endTicks: number }[] = [];
+  readonly #parted: { msn: number; parts: number; endTicks: number; onDisk: boolean }[] = [];
   #endTicks = 0;
   #bytes = 0;
   #ticks = 0;
@@ -208,7 +208,11 @@ export class SegmentStore implements StoredFiles {
     this.#putLasting(hlsNames.model(revision), data);
   }
 
-  /** `segment`: what is known of its Segment already; with it a crash can make one of its Parts. */
+  /**
+   * `segment`: what is known of its Segment already; with it a crash can make one of its Parts. Only a Recording has to
+   * survive that: without one a Part is in memory only, until its Segment is written, since six writes a second for each
+   * Stream cost more than packaging it.
+   */
   putPart(part: Part, segment: Pick<Segment, 'initIndex' | 'discontinuity' | 'unixMs'>): void {
     const { msn, index, start, duration, data } = part;
     if (index === 0) this.#parts = [];
@@ -217,8 +221,8 @@ export class SegmentStore implements StoredFiles {
     this.#parts.push({ stored, data });
     this.#nextMsn = Math.max(this.#nextMsn, msn + 1);
     const name = hlsNames.part(msn, index);
-    this.#put(name, data, false);
-    this.#append({ k: 'part', ...stored });
+    this.#putPiece(name, data);
+    if (this.#file.recording) this.#append({ k: 'part', ...stored });
     this.#awaited.settle(name, data);
   }
 
@@ -239,7 +243,12 @@ export class SegmentStore implements StoredFiles {
     this.#bytes += data.length;
     this.#ticks += duration;
     this.#endTicks += duration;
-    this.#parted.push({ msn, parts: this.#parts.length, endTicks: this.#endTicks });
+    this.#parted.push({
+      msn,
+      parts: this.#parts.length,
+      endTicks: this.#endTicks,
+      onDisk: this.#file.recording,
+    });
     const lastPart = this.#parts.length - 1;
     this.#parts = [];
     this.#nextMsn = Math.max(this.#nextMsn, msn + 1);
@@ -260,7 +269,8 @@ export class SegmentStore implements StoredFiles {
     const ofSegment = file.kind === 'segmentSidecar';
     // Its media went before it came.
     if (ofSegment && this.#addExtra(file.number, data.length) === undefined) return;
-    this.#put(name, data, ofSegment);
+    if (ofSegment) this.#put(name, data, true);
+    else this.#putPiece(name, data);
     this.#awaited.settle(name, data);
   }
 
@@ -349,7 +359,7 @@ export class SegmentStore implements StoredFiles {
 
   async #close(keep: boolean): Promise<void> {
     this.#awaited.giveUp(() => true);
-    if (this.#parts.length === 0) for (const { msn, parts } of this.#parted.splice(0)) this.#removeParts(msn, parts);
+    if (this.#parts.length === 0) for (const one of this.#parted.splice(0)) this.#removeParts(one);
     for (const { names } of this.#leaving.splice(0)) this.#remove(names);
     await this.#queue.idle();
     await this.#index.close();
@@ -367,6 +377,12 @@ export class SegmentStore implements StoredFiles {
     if (this.#lasting.size >= 64) this.#lasting.delete(this.#lasting.keys().next().value!);
     this.#lasting.set(name, data);
     this.#write(name, data, true);
+  }
+
+  /** A Part or its sidecar. */
+  #putPiece(name: string, data: Buffer): void {
+    if (this.#file.recording) this.#put(name, data, false);
+    else this.#recent.put(name, data);
   }
 
   #put(name: string, data: Buffer, lasts: boolean): void {
@@ -406,15 +422,15 @@ export class SegmentStore implements StoredFiles {
   #removeOldParts(): void {
     const keepTicks = this.#options.partKeepS * hlsTimescale;
     while (this.#parted[0] && this.#endTicks - this.#parted[0].endTicks > keepTicks) {
-      const { msn, parts } = this.#parted.shift()!;
-      this.#removeParts(msn, parts);
+      this.#removeParts(this.#parted.shift()!);
     }
   }
 
-  #removeParts(msn: number, count: number): void {
+  #removeParts({ msn, parts, onDisk }: { msn: number; parts: number; onDisk: boolean }): void {
     const names: string[] = [];
-    for (let part = 0; part < count; part++) names.push(...partNames(msn, part));
-    this.#unlink(names);
+    for (let part = 0; part < parts; part++) names.push(...partNames(msn, part));
+    if (onDisk) this.#unlink(names);
+    else for (const name of names) this.#recent.delete(name);
   }
 
   #remove(names: readonly string[]): void {
