@@ -41,6 +41,7 @@ export async function playFfmpeg(url: string, seconds: number): Promise<PlayerRe
     });
     const serious = run.complaints.filter((line) => !line.includes(harmless));
     const errors = serious.map((line) => `while reading: ${line}`);
+    if (times.secondsRead === 0) errors.push('it read nothing');
     if (run.early) errors.push(`it ended by itself: ${run.code ?? run.signal}`);
     const decoded = await decode(kept);
     errors.push(...decoded.complaints.map((line) => `while decoding: ${line}`));
@@ -67,7 +68,7 @@ export async function playFfmpeg(url: string, seconds: number): Promise<PlayerRe
 }
 
 /** A reader that had nothing to hand out when a player of it would have needed it. */
-export function stallsOf(times: PacketTimes): Stall[] {
+function stallsOf(times: PacketTimes): Stall[] {
   const aheadS = times.leastAheadS;
   if (aheadS === undefined || aheadS >= 0) return [];
   const tookMs = Math.round(-aheadS * 1000);

@@ -7,6 +7,9 @@ export interface ToolRun {
   /** It is asked to end (SIGINT) after so long, and has to (SIGKILL) 5 s later. */
   seconds: number;
   onLine?: (line: string) => void;
+  /** Lines of stderr; true: it is none of the complaints. */
+  onErrorLine?: (line: string) => boolean;
+  environment?: Record<string, string>;
 }
 
 export interface ToolResult {
@@ -21,8 +24,15 @@ export interface ToolResult {
 const maxComplaints = 2_000;
 
 /** A command-line tool that reads a live stream until it is told to stop. Rejects where it is not there. */
-export async function runTool({ command, arguments: args, seconds, onLine = () => {} }: ToolRun): Promise<ToolResult> {
-  const child = spawn(command, args, { stdio: ['ignore', 'pipe', 'pipe'] });
+export async function runTool({
+  command,
+  arguments: args,
+  seconds,
+  onLine = () => {},
+  onErrorLine = () => false,
+  environment = {},
+}: ToolRun): Promise<ToolResult> {
+  const child = spawn(command, args, { stdio: ['ignore', 'pipe', 'pipe'], env: { ...process.env, ...environment } });
   const complaints: string[] = [];
   let early = true;
   let killing: NodeJS.Timeout | undefined;
@@ -33,7 +43,7 @@ export async function runTool({ command, arguments: args, seconds, onLine = () =
   }, seconds * 1000);
   createInterface({ input: child.stdout }).on('line', onLine);
   createInterface({ input: child.stderr }).on('line', (line) => {
-    if (complaints.length < maxComplaints) complaints.push(line);
+    if (!onErrorLine(line) && complaints.length < maxComplaints) complaints.push(line);
   });
   try {
     return await new Promise((resolve, reject) => {
