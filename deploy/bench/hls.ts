@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process';
-import { mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
@@ -7,6 +7,7 @@ import { parseArgs } from 'node:util';
 import type { BrowserContext, Page } from 'playwright-core';
 import { recordCaptureTimes } from '../../client/e2e/harness/captureClock.ts';
 import { dateComposites } from '../../client/e2e/harness/dateComposites.ts';
+import { descendants } from '../../client/e2e/harness/descendants.ts';
 import { eventually } from '../../client/e2e/harness/eventually.ts';
 import '../../client/e2e/harness/framelockWindow.ts';
 import { messagePackScript } from '../../client/e2e/harness/messagePackScript.ts';
@@ -18,7 +19,6 @@ import { hlsOriginToken } from '../../server/src/protocol/node.ts';
 import { describeRun } from './machine.ts';
 import { percentile } from './percentile.ts';
 import { readProcessUsage } from './processUsage.ts';
-import { copyFileSync } from 'node:fs';
 
 /**
  * `pnpm bench:hls`. Latency: a 720p30 clip with numbers burnt in, published by Chromium, watched over HLS in another page.
@@ -29,7 +29,7 @@ const { values: flags } = parseArgs({
   options: {
     seconds: { type: 'string', default: '30' },
     clients: { type: 'string', default: '100,300,1000' },
-    only: { type: 'string', default: 'latency,cost,load' },
+    only: { type: 'string', default: 'latency,codec,cost,load' },
     out: { type: 'string', default: 'deploy/bench/results/hls.json' },
   },
 });
@@ -54,6 +54,7 @@ try {
     ...describeRun(),
     input: { width, height, fps: clip.fps, seconds },
     ...(parts.has('latency') ? { latency: { h264: await latency('h264'), vp8: await latency('vp8') } } : {}),
+    ...(parts.has('codec') ? { publishing: { h264: await publishing('h264'), vp8: await publishing('vp8') } } : {}),
     ...(parts.has('cost') || parts.has('load') ? await costAndLoad() : {}),
   };
   const text = `${JSON.stringify(result, null, 2)}\n`;
@@ -123,6 +124,48 @@ async function watch(context: BrowserContext, publisher: Page, streamId: string)
     videoFps: after.videoFps,
     analysisFps: after.analysisFps,
   };
+}
+
+/** What a browser's encoder and our side of HLS cost together, by the codec that is published. Nobody watches by WebRTC. */
+async function publishing(codec: 'h264' | 'vp8') {
+  const stream = await product.createStream(`bench hls publishing ${codec}`);
+  const context = await browser.newContext();
+  try {
+    const publisher = await context.newPage();
+    await publisher.goto(
+      `${product.url}/publish/${stream.id}?autostart=1&codec=${codec}&width=${width}&height=${height}&fps=30`,
+    );
+    await eventually('it is live', async () => (await product.stream(stream.id)).state === 'live', {
+      withinMs: 60_000,
+    });
+    await playable(stream.id);
+    await publisher.waitForTimeout(8_000); // the encoder finds its rate
+    const keepAlive = setInterval(
+      () => void fetch(`${product.url}/hls/${stream.id}/index.m3u8`).catch(() => {}),
+      5_000,
+    );
+    const chromium = await chromiumPids();
+    const cpu = () => chromium.reduce((sum, pid) => sum + (readProcessUsage(pid)?.cpuSeconds ?? 0), 0);
+    const [before, beganMs] = [cpu(), performance.now()];
+    const used = await usage(seconds);
+    const percent = ((cpu() - before) / ((performance.now() - beganMs) / 1000)) * 100;
+    clearInterval(keepAlive);
+    const { hls, publication } = await product.stream(stream.id);
+    return {
+      ...used,
+      chromiumCpuPercent: Math.round(percent * 10) / 10,
+      packaged: hls?.video,
+      hlsBitrateBps: hls?.bitrateBps,
+      published: publication?.producers.find(({ kind }) => kind === 'video')?.mimeType,
+    };
+  } finally {
+    await context.close();
+  }
+}
+
+async function chromiumPids(): Promise<number[]> {
+  const pids = await descendants(process.pid);
+  return pids.filter((pid) => readText(`/proc/${pid}/cmdline`).includes('chrom'));
 }
 
 /** A file whose H264 is copied; and the same clip as VP8, which has to be transcoded. */

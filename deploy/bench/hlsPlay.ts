@@ -99,5 +99,6 @@ function line(client: GroupReport['clients'][number]): string {
   if ('skipped' in client) return `${client.client}: skipped, ${client.skipped}`;
   const { stalls, gaps, jumps, errors, secondsPlayed } = client;
   const counts = `${stalls.length} stalls, ${gaps.length} gaps, ${jumps.length} jumps, ${errors.length} errors`;
-  return `${client.client}: ${secondsPlayed} s, ${counts}`;
+  const first = [...errors, ...gaps, ...jumps].slice(0, 3).map((words) => `\n    ${words.slice(0, 200)}`);
+  return `${client.client}: ${secondsPlayed} s, ${counts}${first.join('')}`;
 }

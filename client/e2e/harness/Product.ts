@@ -1,9 +1,10 @@
 import { spawn, type ChildProcess } from 'node:child_process';
-import { mkdtemp, readFile, readdir, rm } from 'node:fs/promises';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createdStreamSchema, streamViewSchema, type CreatedStream, type StreamView } from '@framelock/server/protocol';
+import { descendants } from './descendants.ts';
 
 const root = new URL('../../../', import.meta.url).pathname;
 const startTimeoutMs = 90_000;
@@ -137,19 +138,4 @@ async function freePort(): Promise<number> {
     });
     if (free) return port;
   }
-}
-
-async function descendants(pid: number): Promise<number[]> {
-  const parents = new Map<number, number>();
-  for (const entry of await readdir('/proc')) {
-    if (!/^\d+$/.test(entry)) continue;
-    const stat = await readFile(`/proc/${entry}/stat`, 'utf8').catch(() => '');
-    const parent = Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[1]);
-    parents.set(Number(entry), parent);
-  }
-  const isBelow = (child: number): boolean => {
-    const parent = parents.get(child);
-    return parent !== undefined && parent > 1 && (parent === pid || isBelow(parent));
-  };
-  return [...parents.keys()].filter(isBelow);
 }
