@@ -97,7 +97,7 @@ export class SfuNode extends EventEmitter<SfuNodeEvents> {
     this.sources = createSources(options.sources ?? defaultSourceConfig, {
       ...options,
       metrics,
-      onStream: (streamId, use) => this.#onStream(streamId, use),
+      onStream: (streamId, use) => this.onStream(streamId, use),
       tell: (event, data) => this.emit(event, ...([data] as never)),
     });
     metrics.observe({
@@ -180,11 +180,11 @@ export class SfuNode extends EventEmitter<SfuNodeEvents> {
     direction: TransportDirection,
     codecs?: types.RouterRtpCodecCapability[],
   ): Promise<PeerTransport> {
-    return this.#onStream(streamId, (stream) => stream.createTransport(peerId, direction, codecs));
+    return this.onStream(streamId, (stream) => stream.createTransport(peerId, direction, codecs));
   }
 
-  /** A Stream's Router may close between the wait for it and its use: then the next one is made. */
-  async #onStream<T>(streamId: string, use: (stream: StreamRouter) => Promise<T>): Promise<T> {
+  /** For who publishes from inside this process. A Stream's Router may close between the wait for it and its use: then the next one is made. */
+  async onStream<T>(streamId: string, use: (stream: StreamRouter) => Promise<T>): Promise<T> {
     for (let attempt = 0; ; attempt++) {
       try {
         return await use(await this.#stream(streamId));

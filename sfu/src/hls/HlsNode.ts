@@ -23,6 +23,7 @@ export interface HlsNodeOptions {
 
 /** Viewers of a Publication that ended play on to its end. */
 const keepEndedMs = 60_000;
+const turnedOff = new Refusal('notFound', 'HLS of this Stream is turned off');
 
 /** All HLS of this process: the live Publications' packagers, the Recordings, and the origin that serves both. */
 export class HlsNode implements PackagedPublications {
@@ -88,6 +89,7 @@ export class HlsNode implements PackagedPublications {
     const publication: HlsPublication = new HlsPublication({
       ...{ streamId, publicationId, log },
       ...{ dir: config.dir, ffmpegBin: config.ffmpegBin, windowS: config.windowS, maxBytes: config.maxBytes },
+      idleAfterMs: config.idleS * 1_000,
       thumbnailer: this.#thumbnailer,
       onWant: () => onWant(publicationId),
       onUnwant: () => onUnwant(publicationId),
@@ -135,7 +137,8 @@ export class HlsNode implements PackagedPublications {
 
   want(streamId: string): PackagedPublication | 'starting' | undefined {
     const publication = this.#live.get(streamId);
-    if (!publication?.asked()) return undefined;
+    if (!publication) return undefined;
+    if (!publication.asked()) throw turnedOff;
     return publication.store ? publication.playlists : 'starting';
   }
 
@@ -146,8 +149,12 @@ export class HlsNode implements PackagedPublications {
     const publication = this.#publications.get(publicationId);
     if (!publication) return this.#library.find(streamId, publicationId);
     if (publication.streamId !== streamId) return undefined;
-    publication.asked();
-    return publication.playlists;
+    const isOff = !publication.asked();
+    if (publication.store || (!isOff && !publication.closed)) return publication.playlists;
+    // Of one that packages nothing any more there may be a Recording.
+    const recorded = this.#library.find(streamId, publicationId);
+    if (!recorded && isOff) throw turnedOff;
+    return recorded;
   }
 
   download(streamId: string, publicationId: string): Promise<Mp4Download> {
@@ -169,6 +176,11 @@ export class HlsNode implements PackagedPublications {
 
   async scrape(): Promise<string> {
     return this.#registry.metrics();
+  }
+
+  /** What is on its way to disks is there. */
+  async written(): Promise<void> {
+    for (const { store } of this.#publications.values()) await store?.written();
   }
 
   /** Ends what is live in order: playlists end, Recordings are complete. */

@@ -1,5 +1,6 @@
 import type { Logger } from 'pino';
 import {
+  hlsIsOff,
   hlsTargetDurationS,
   Refusal,
   type HlsMedia,
@@ -8,13 +9,14 @@ import {
   type PackagerSettings,
   type ParamsOf,
 } from '@framelock/server/protocol';
+import { Continuation, firstWithin } from './Continuation.ts';
 import type { HlsControlContract, TapEnd } from './hlsControl.ts';
 import { MediaInput } from './input/MediaInput.ts';
 import { partTargetTicks } from './mux/segmenterTypes.ts';
 import { LivePlaylists } from './LivePlaylists.ts';
 import { Packager } from './Packager.ts';
 import { SegmentStore } from './store/SegmentStore.ts';
-import type { StorageProblem } from './store/StorageProblem.ts';
+import { StorageProblem } from './store/StorageProblem.ts';
 import type { Thumbnailer } from './store/Thumbnailer.ts';
 
 export interface HlsPublicationOptions {
@@ -24,6 +26,8 @@ export interface HlsPublicationOptions {
   ffmpegBin: string;
   windowS: number;
   maxBytes: number;
+  /** Without a request for so long, nobody watches. */
+  idleAfterMs: number;
   thumbnailer: Thumbnailer;
   log: Logger;
   /** Media of this Publication is wanted, or is not any more. */
@@ -38,12 +42,11 @@ export interface HlsPublicationOptions {
   onPlaylist(plain: string, multivariant: string | undefined): void;
 }
 
-/** Without a request for so long, nobody watches. */
-const idleAfterMs = 30_000;
 const viewEveryMs = 2_000;
 /** Media was asked for and none came: asked for again. */
 const askAgainMs = 5_000;
 const retryAfterMs = 3_000;
+const notWanted = new Refusal('conflict', 'HLS of this Publication is not wanted any more');
 const onDemand: PackagerSettings = {
   hls: 'onDemand',
   recording: false,
@@ -73,9 +76,11 @@ export class HlsPublication {
   #lastMediaAtMs = 0;
   #alert: string | undefined;
   #retryAtMs = 0;
-  #nextMsn = 0;
-  #nextInitIndex = 0;
-  #discontinuities = 0;
+  readonly #continuation = new Continuation();
+  /** The disk was full. */
+  #full: StorageProblem | undefined;
+  /** Of the Packager before: a folder is one store's at a time. */
+  #storeClosing: Promise<void> = Promise.resolve();
   #restarts = 0;
   #told = '';
   #toldAtMs = 0;
@@ -128,9 +133,9 @@ export class HlsPublication {
     this.#packager?.addDetection(bytes);
   }
 
-  /** Somebody asked for its playlist. false: it makes no HLS. */
+  /** Somebody asked for its playlist. false: its HLS is turned off. */
   asked(): boolean {
-    if (this.#settings.hls === 'off' && !this.#settings.recording) return false;
+    if (hlsIsOff(this.#settings)) return false;
     this.#askedAtMs = performance.now();
     if (!this.#isWanted) this.#tick();
     return true;
@@ -139,14 +144,14 @@ export class HlsPublication {
   get #isNeeded(): boolean {
     const { hls, recording } = this.#settings;
     if (recording || hls === 'always') return true;
-    return hls === 'onDemand' && performance.now() - this.#askedAtMs < idleAfterMs;
+    return hls === 'onDemand' && performance.now() - this.#askedAtMs < this.#options.idleAfterMs;
   }
 
   #tick(): void {
     if (this.closed) return;
     const nowMs = performance.now();
     if (!this.#isNeeded) {
-      if (this.#isWanted) this.#stop('nobody watches');
+      if (this.#isWanted) this.#stop('nobody watches', { inOrder: true });
     } else if (!this.#isWanted && nowMs >= this.#retryAtMs) {
       this.#isWanted = true;
       this.#lastMediaAtMs = nowMs;
@@ -217,12 +222,14 @@ export class HlsPublication {
     const input = await MediaInput.create({
       publicationId: this.publicationId,
       host: '127.0.0.1',
+      after: this.#continuation.time,
       ffmpegBin: this.#options.ffmpegBin,
       log: this.#log,
       events: {
         onVideoFormat: (format) => this.#packager?.videoFormat(format),
         onVideo: (sample) => {
           this.#lastMediaAtMs = performance.now();
+          this.#continuation.used(sample.time);
           this.#packager?.video(sample);
         },
         onAudioFormat: (format) => this.#packager?.segmenter.audioFormat(format),
@@ -242,7 +249,7 @@ export class HlsPublication {
     });
     if (this.closed || !this.#isWanted) {
       await input.close();
-      throw new Refusal('conflict', 'HLS of this Publication is not wanted any more');
+      throw notWanted;
     }
     this.#input = input;
     return input.local;
@@ -254,33 +261,40 @@ export class HlsPublication {
       this.#packager.segmenter.discontinuity();
       return;
     }
+    let packager: Packager;
     try {
-      this.#packager = await (this.#making ??= this.#makePackager());
+      packager = await (this.#making ??= this.#makePackager());
     } catch (error) {
       this.#fail(error as StorageProblem);
       throw new Refusal('unavailable', (error as Error).message);
     } finally {
       this.#making = undefined;
     }
-    this.playlists.follow(this.#packager);
+    if (this.closed || !this.#isWanted) {
+      this.#letGo(packager, false);
+      throw notWanted;
+    }
+    this.#packager = packager;
+    this.playlists.follow(packager);
   }
 
   async #makePackager(): Promise<Packager> {
     const { dir, thumbnailer, onWritten, onRemoved } = this.#options;
     const { streamId, publicationId, recording } = this;
-    const store = await SegmentStore.create({
+    await this.#storeClosing;
+    if (this.#full && !(await SegmentStore.hasRoom(dir))) throw this.#full;
+    this.#full = undefined;
+    const store: SegmentStore = await SegmentStore.create({
       ...{ dir, streamId, publicationId, recording },
       ...{ onWritten, onRemoved },
-      onProblem: (problem) => this.#fail(problem),
+      // Not inside of the write that failed, which the Packager is in the middle of.
+      onProblem: (problem) => setImmediate(() => this.#onStoreProblem(store, problem)),
     });
     const packager = new Packager({
       publicationId,
       store,
       thumbnailer,
-      // Where a Recording goes on after a fault, its numbers do: a gap would cut off what it has.
-      firstMsn: store.segments.length > 0 ? store.nextMsn : Math.max(store.nextMsn, this.#nextMsn),
-      firstInitIndex: Math.max(store.nextInitIndex, this.#nextInitIndex),
-      discontinuitySequence: this.#discontinuities,
+      begin: this.#continuation.begin(store, this.#options.windowS),
       onWantKeyFrame: () => this.#input?.requestKeyFrame(),
       onLateKeyFrame: () => this.#onLateKeyFrame(),
       onSegment: () => this.#onSegment(),
@@ -343,21 +357,29 @@ export class HlsPublication {
   #onProblem(message: string, fatal: boolean): void {
     this.#log.warn({ message, fatal }, 'HLS input');
     this.#alert = message;
-    if (fatal) this.#stop(message, retryAfterMs * 5);
+    if (fatal) this.#stop(message, { retryInMs: retryAfterMs * 5 });
     this.#tell();
+  }
+
+  #onStoreProblem(store: SegmentStore, problem: StorageProblem): void {
+    // What a store that is let go cannot write concerns none that came after it.
+    if (store === this.store && !this.closed) return this.#fail(problem);
+    this.#log.error({ error: problem.message }, 'the end of HLS could not be written');
   }
 
   /** The disk takes no more: video over WebRTC goes on, HLS begins anew when there is room. */
   #fail(problem: StorageProblem | Error): void {
-    this.#log.error({ error: problem.message }, 'HLS stopped');
-    this.#restarts++;
+    // Tried again and again, it is told once.
+    if (this.#alert !== problem.message) this.#log.error({ error: problem.message }, 'HLS stopped');
+    if (problem instanceof StorageProblem && problem.kind === 'full') this.#full = problem;
+    if (this.#packager) this.#restarts++;
     this.#alert = problem.message;
-    this.#stop(problem.message, retryAfterMs);
+    this.#stop(problem.message, { retryInMs: retryAfterMs });
     this.#tell();
   }
 
-  /** Ends packaging; what was live can still be read by those who have its playlist, until it begins again. */
-  #stop(reason: string, retryInMs = 0): void {
+  /** Ends packaging, until it begins again. `inOrder`: by wish; a Recording is complete with it. */
+  #stop(reason: string, { retryInMs = 0, inOrder = false } = {}): void {
     const wasWanted = this.#isWanted;
     this.#isWanted = false;
     this.#retryAtMs = performance.now() + retryInMs;
@@ -367,20 +389,19 @@ export class HlsPublication {
     this.#packager = undefined;
     if (!packager) return;
     this.#log.info({ reason }, 'HLS stopped');
-    this.#keepNumbers(packager);
-    packager.close({ ended: true });
     this.playlists.leave();
-    void this.#closeStore(packager.store);
+    this.#letGo(packager, inOrder);
   }
 
-  #keepNumbers({ store, playlist }: Packager): void {
-    this.#nextMsn = Math.max(this.#nextMsn, store.nextMsn);
-    this.#nextInitIndex = Math.max(this.#nextInitIndex, store.nextInitIndex);
-    this.#discontinuities = playlist.discontinuitySequence + 1;
+  #letGo(packager: Packager, inOrder: boolean): void {
+    packager.close({ ended: true });
+    this.#continuation.keep(packager);
+    this.#storeClosing = this.#closeStore(packager.store, inOrder);
   }
 
-  async #closeStore(store: SegmentStore): Promise<void> {
+  async #closeStore(store: SegmentStore, inOrder: boolean): Promise<void> {
     try {
+      if (inOrder) store.complete();
       if (store.recording) this.#options.onRecording(store);
       await store.close({ keep: store.recording });
     } catch (error) {
@@ -395,9 +416,10 @@ export class HlsPublication {
 
   async #close(): Promise<void> {
     clearInterval(this.#timer);
+    await this.#making?.catch(() => undefined);
     const packager = this.#packager;
     await this.#closeInput();
-    if (!packager) return;
+    if (!packager) return this.#storeClosing;
     packager.close({ ended: true });
     packager.store.complete();
     await packager.store.written();
@@ -407,6 +429,7 @@ export class HlsPublication {
   /** After `close`, when nobody needs its files from memory any more. */
   async release(): Promise<void> {
     await this.#closing;
+    await this.#storeClosing;
     const packager = this.#packager;
     this.#packager = undefined;
     if (packager) await packager.store.close({ keep: packager.store.recording });
@@ -426,14 +449,4 @@ export class HlsPublication {
       store: packager ? { ...packager.store.counts } : null,
     };
   }
-}
-
-/** Number of the first Segment of the last `windowS` seconds. */
-function firstWithin(entries: readonly { msn: number; duration: number }[], windowS: number): number {
-  let ticks = 0;
-  for (let i = entries.length - 1; i >= 0; i--) {
-    ticks += entries[i]!.duration;
-    if (ticks > windowS * 90_000) return entries[i]!.msn + 1;
-  }
-  return entries[0]?.msn ?? 0;
 }

@@ -1,8 +1,9 @@
 import { decode } from '@msgpack/msgpack';
 import { hlsTimescale, rtpTicksBetween, type ModelDescription } from '@framelock/server/protocol';
+import type { Beginning } from './Continuation.ts';
 import type { InitSection, MediaTime, Part, Segment, VideoFormat, VideoSample } from './media.ts';
 import { Segmenter } from './mux/Segmenter.ts';
-import { MediaPlaylist } from './playlist/MediaPlaylist.ts';
+import type { MediaPlaylist } from './playlist/MediaPlaylist.ts';
 import { SidecarWriter } from './sidecar/SidecarWriter.ts';
 import type { SegmentStore } from './store/SegmentStore.ts';
 import type { Thumbnailer } from './store/Thumbnailer.ts';
@@ -11,11 +12,7 @@ export interface PackagerOptions {
   publicationId: string;
   store: SegmentStore;
   thumbnailer: Thumbnailer;
-  /** Never lower than the store's: names that caches may hold are not used twice. */
-  firstMsn: number;
-  firstInitIndex: number;
-  /** EXT-X-DISCONTINUITY-SEQUENCE of what begins here. */
-  discontinuitySequence: number;
+  begin: Beginning;
   onWantKeyFrame(): void;
   onLateKeyFrame(): void;
   /** A Segment is whole, listed and stored. */
@@ -49,10 +46,10 @@ export class Packager {
 
   constructor(options: PackagerOptions) {
     this.#options = options;
-    const { store, publicationId, firstMsn, firstInitIndex, discontinuitySequence } = options;
+    const { store, publicationId, begin } = options;
+    const { firstMsn, firstInitIndex, playlist } = begin;
     this.store = store;
-    const entries = store.segments.map((segment) => ({ ...segment, unixMs: segment.unixMs }));
-    this.playlist = new MediaPlaylist(entries.length > 0 ? { entries } : { firstMsn, discontinuitySequence });
+    this.playlist = playlist;
     this.sidecars = new SidecarWriter({ publicationId, onSidecar: (name, bytes) => store.putSidecar(name, bytes) });
     this.sidecars.setAnalysed(false);
     this.segmenter = new Segmenter({

@@ -85,6 +85,8 @@ export class PublicationFeed {
 
   setWanted(isWanted: boolean): void {
     this.#isWanted = isWanted;
+    // At once: wanted again before the next step, it has to begin anew, for its sockets there are others then.
+    if (!isWanted) this.#closeTaps('not wanted');
     this.#enqueue();
   }
 

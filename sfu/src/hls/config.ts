@@ -23,6 +23,8 @@ export const environmentSchema = z
     HLS_URL: z.url({ protocol: /^https?$/ }).optional(),
     /** How far viewers can rewind a live Stream that is not recorded, seconds. */
     HLS_WINDOW_S: z.coerce.number().int().min(20).max(86_400).default(600),
+    /** Packaging on demand ends when nobody has asked for so long. */
+    HLS_IDLE_S: z.coerce.number().min(1).max(3_600).default(30),
     /** Of one Publication that is not recorded, on disk. */
     HLS_MAX_BYTES: z.coerce.number().int().min(10_000_000).default(2_000_000_000),
     /** Copies everything to an S3-compatible store, under the same paths. */
@@ -64,6 +66,7 @@ export interface HlsConfig {
   port: number;
   url: string | undefined;
   windowS: number;
+  idleS: number;
   maxBytes: number;
   s3: S3Config | undefined;
   logLevel: z.infer<typeof environmentSchema>['LOG_LEVEL'];
@@ -87,6 +90,7 @@ export function parseHlsConfig(environment: Record<string, string | undefined>):
     port: env.HLS_PORT,
     url: env.HLS_URL,
     windowS: env.HLS_WINDOW_S,
+    idleS: env.HLS_IDLE_S,
     maxBytes: env.HLS_MAX_BYTES,
     s3: env.HLS_S3_ENDPOINT
       ? {

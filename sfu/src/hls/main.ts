@@ -47,7 +47,11 @@ async function start(config: HlsConfig): Promise<void> {
     process.exit(0);
   };
   for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => void stop());
-  process.once('disconnect', () => void stop());
+  // The sfu died without a word: what is here goes to the disk, as of a crash, and another sfu may be there soon.
+  process.once('disconnect', () => {
+    setTimeout(() => process.exit(0), 2_000).unref();
+    void node.written().finally(() => process.exit(0));
+  });
   callee.emit('listening', { url: node.url });
 }
 

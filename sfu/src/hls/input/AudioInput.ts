@@ -1,5 +1,5 @@
 import type { HlsMedia } from '@framelock/server/protocol';
-import type { AudioCodec, EncodedFrame, SenderReport } from '@framelock/server/protocol/tap';
+import { type AudioCodec, type EncodedFrame, opusClockRate, type SenderReport } from '@framelock/server/protocol/tap';
 import type { Logger } from 'pino';
 import type { AudioFormat, AudioSample, MediaTime } from '../media.ts';
 import { AudioClock } from './AudioClock.ts';
@@ -17,6 +17,14 @@ export interface AudioInputOptions {
   onMediaChanged(): void;
 }
 
+/** AAC-LC, 48 kHz, stereo (ISO/IEC 14496-3, 1.6.2.1): what AudioTranscoder has FFmpeg make. */
+const aac: AudioFormat = {
+  codec: 'mp4a.40.2',
+  sampleRate: opusClockRate,
+  channels: 2,
+  config: Buffer.from([0x11, 0x90]),
+};
+
 export type AudioCounts = AudioTranscoder['counts'];
 
 /** The publisher's Opus, while there is any -> AAC on the clock of its pictures. Without it there is video alone. */
@@ -26,7 +34,9 @@ export class AudioInput {
   #codec: AudioCodec | undefined;
   #decoders: readonly string[] | undefined;
   #transcoder: AudioTranscoder | undefined;
-  #told: AudioFormat | undefined;
+  #told = false;
+  /** The first picture that there is sound for. */
+  #first: { time: MediaTime; receivedAtMs: number } | undefined;
   #closed = false;
 
   constructor(options: AudioInputOptions) {
@@ -47,6 +57,9 @@ export class AudioInput {
     this.#codec = codec;
     // Another Producer counts from elsewhere.
     this.#clock.resetAudio();
+    // Before any of it: the first Segment has its sound, though FFmpeg begins later than pictures that are copied.
+    if (!this.#told) this.#options.events.onAudioFormat(aac);
+    this.#told = true;
     if (this.#decoders) return;
     const { ffmpegBin } = this.#options;
     ffmpegDecoders(ffmpegBin).then(
@@ -58,9 +71,9 @@ export class AudioInput {
   stop(): void {
     this.#codec = undefined;
     void this.#transcoder?.close('the audio ended');
-    this.#transcoder = undefined;
+    this.#transcoder = this.#first = undefined;
     if (!this.#told) return;
-    this.#told = undefined;
+    this.#told = false;
     this.#options.events.onAudioFormat(null);
   }
 
@@ -83,8 +96,10 @@ export class AudioInput {
   /** A picture came. */
   video(time: MediaTime, receivedAtMs: number): void {
     this.#clock.videoFrame(time, receivedAtMs);
-    if (this.#closed || !this.#codec || !this.#decoders) return;
-    this.#transcoder ??= this.#begin(time, receivedAtMs);
+    if (this.#closed || !this.#codec) return;
+    this.#first ??= { time, receivedAtMs };
+    if (!this.#decoders) return;
+    this.#transcoder ??= this.#begin(this.#first.time, this.#first.receivedAtMs);
     this.#transcoder.video(time, receivedAtMs);
   }
 
@@ -92,16 +107,9 @@ export class AudioInput {
     const { ffmpegBin, events } = this.#options;
     return new AudioTranscoder({
       ...{ bin: ffmpegBin, decoders: this.#decoders!, begin: time, nowMs },
-      onFormat: (format) => this.#tellFormat(format),
       onSample: (sample) => events.onAudio(sample),
       onGaveUp: (message) => this.#giveUp(message),
     });
-  }
-
-  #tellFormat(format: AudioFormat): void {
-    if (this.#told?.config.equals(format.config)) return;
-    this.#told = format;
-    this.#options.events.onAudioFormat(format);
   }
 
   #giveUp(message: string): void {
@@ -115,7 +123,7 @@ export class AudioInput {
   reset(): void {
     this.#clock.reset();
     void this.#transcoder?.close('media time jumped');
-    this.#transcoder = undefined;
+    this.#transcoder = this.#first = undefined;
   }
 
   async close(reason: string): Promise<void> {

@@ -1,7 +1,7 @@
 import { hlsTimescale } from '@framelock/server/protocol';
 import { opusClockRate } from '@framelock/server/protocol/tap';
 import { FfmpegProcess } from '../../source/FfmpegProcess.ts';
-import { type AudioFormat, type AudioSample, audioSampleTicks, type MediaTime } from '../media.ts';
+import { type AudioSample, audioSampleTicks, type MediaTime } from '../media.ts';
 import { ticksPerSample } from './AudioClock.ts';
 import { FeedQueue } from './FeedQueue.ts';
 import { NutReader } from './NutReader.ts';
@@ -30,7 +30,6 @@ export interface AudioTranscoderOptions {
   begin: MediaTime;
   /** Unix ms: a packet is waited for from here on. */
   nowMs: number;
-  onFormat(format: AudioFormat): void;
   onSample(sample: AudioSample): void;
   /** Too many of its FFmpegs died. */
   onGaveUp(message: string): void;
@@ -38,7 +37,7 @@ export interface AudioTranscoderOptions {
 
 /**
  * Opus packets -> AAC without a hole: what is missing is silence, what comes too late is left out, and so an AAC frame's
- * number is its time.
+ * number is its time. AAC-LC, 48 kHz, stereo.
  */
 export class AudioTranscoder {
   readonly #options: AudioTranscoderOptions;
@@ -118,8 +117,7 @@ export class AudioTranscoder {
     this.#ogg = new OggWriter();
     this.#samples = 0;
     const reader = new NutReader({
-      onStream: ({ config }) =>
-        this.#options.onFormat({ codec: 'mp4a.40.2', sampleRate: opusClockRate, channels: 2, config }),
+      onStream: () => {},
       onPacket: ({ pts, data }) => this.#output(ffmpeg, pts, data),
     });
     const ffmpeg = new FfmpegProcess({

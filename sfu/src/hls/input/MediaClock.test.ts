@@ -54,3 +54,17 @@ it('places what is near the last picture', () => {
   expect(clock.at(5)).toBe(wrap + 5);
   expect(clock.at(wrap - 20)).toBe(wrap - 20);
 });
+
+it('begins behind a clock before it, at the timestamp modulo 2^32', () => {
+  fc.assert(
+    fc.property(fc.nat(wrap * 5), fc.nat(wrap - 1), (after, timestamp) => {
+      const clock = new MediaClock(after);
+      expect(clock.take(timestamp)).toBe(false);
+      expect(clock.time % wrap).toBe(timestamp);
+      expect(clock.time).toBeGreaterThan(after);
+      expect(clock.time).toBeLessThanOrEqual(after + wrap);
+      expect(clock.take((timestamp + 3_000) % wrap)).toBe(false);
+    }),
+    { seed: 20261121 },
+  );
+});

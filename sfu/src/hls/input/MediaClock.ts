@@ -14,7 +14,12 @@ const wrap = 2 ** 32;
 export class MediaClock {
   #timestamp: number | undefined;
   #time: MediaTime = 0;
-  #highest: MediaTime = 0;
+  #highest: MediaTime;
+
+  /** `after`: of a clock before this one, whose times are not used again. */
+  constructor(after: MediaTime = -1) {
+    this.#highest = after;
+  }
 
   /** Of the last picture taken. */
   get time(): MediaTime {
@@ -25,7 +30,8 @@ export class MediaClock {
   take(rtpTimestamp: number, reorders = false): boolean {
     const step = this.#timestamp === undefined ? rtpTimestamp : rtpTicksBetween(rtpTimestamp, this.#timestamp);
     const first = this.#timestamp === undefined;
-    const time = this.#time + step;
+    let time = this.#time + step;
+    if (first && time <= this.#highest) time += wrap * Math.ceil((this.#highest + 1 - time) / wrap);
     const follows =
       first || (step <= maxStepTicks && time > this.#highest - (reorders ? reorderTicks : 0) && time >= 0);
     this.#timestamp = rtpTimestamp;

@@ -10,7 +10,7 @@ import {
   type UdpDrops,
 } from '@framelock/server/protocol/tap';
 import type { Logger } from 'pino';
-import type { MediaInputEvents } from '../media.ts';
+import type { MediaInputEvents, MediaTime } from '../media.ts';
 import { hasBSlice } from './accessUnit.ts';
 import { type AudioCounts, AudioInput } from './AudioInput.ts';
 import { CaptureClock } from './CaptureClock.ts';
@@ -19,6 +19,8 @@ import { type VideoCounts, VideoInput } from './VideoInput.ts';
 
 export interface MediaInputOptions {
   publicationId: string;
+  /** Media time begins behind this one: where an input before it ended. */
+  after?: MediaTime;
   /** Address to bind to; the ports are any free ones. */
   host: string;
   ffmpegBin: string;
@@ -57,7 +59,7 @@ export interface MediaInputCounts {
 export class MediaInput {
   readonly #options: MediaInputOptions;
   readonly #log: Logger;
-  readonly #clock = new MediaClock();
+  readonly #clock: MediaClock;
   readonly #captureClock: CaptureClock;
   readonly #videoReceiver: RtpReceiver;
   readonly #audioReceiver: RtpReceiver;
@@ -72,6 +74,7 @@ export class MediaInput {
   private constructor(options: MediaInputOptions, video: RtpReceiver, audio: RtpReceiver) {
     this.#options = options;
     this.#log = options.log;
+    this.#clock = new MediaClock(options.after);
     this.#videoReceiver = video;
     this.#audioReceiver = audio;
     const { ffmpegBin, log, events } = options;

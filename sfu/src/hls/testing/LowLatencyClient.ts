@@ -65,7 +65,7 @@ export class LowLatencyClient {
   async play(): Promise<ClientReport> {
     const { thorough = true } = this.#options;
     let request: { msn?: number; part?: number; skip?: boolean } = {};
-    /** Segments that were there before us are not looked at: their Parts may be gone from the playlist's window. */
+    /** Segments whose Parts were gone from the playlist before us are not looked at. */
     let firstMsn: number | undefined;
     while (!this.#stopped && !this.#ended) {
       const query = new URLSearchParams();
@@ -78,7 +78,7 @@ export class LowLatencyClient {
       if (!read) break;
       this.#playlists++;
       this.#ended = read.ended;
-      firstMsn ??= read.open.msn;
+      firstMsn ??= read.segments.find(({ parts }) => parts.length > 0)?.msn ?? read.open.msn;
       const all = [...read.segments, read.open].filter(({ msn }) => msn >= firstMsn!);
       for (const { map, parts } of all) {
         if (map !== undefined) this.#fetchMedia(map);
