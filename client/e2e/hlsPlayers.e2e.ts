@@ -48,6 +48,19 @@ describe("over HLS, others' players play what we serve", { timeout: 240_000, ret
       expect(played(report, name).secondsPlayed, name).toBeGreaterThan(seconds * 0.75);
     }
   });
+
+  it('control: with an hls process that stands still, the same look finds the stall', async () => {
+    const { product, browser } = stage;
+    const playing = playTogether({ product, browser, streamId, players: ['hls.js'], seconds });
+    await new Promise((resolve) => setTimeout(resolve, 12_000)); // start-up is over
+    await product.freeze('sfu/src/hls/main.ts', 6_000);
+    const { stalls } = played(await playing, 'hls.js');
+    console.log(JSON.stringify({ control: stalls }));
+    expect(stalls.length).toBeGreaterThan(0);
+    expect(Math.max(...stalls.map(({ tookMs }) => tookMs))).toBeGreaterThan(1_000);
+    // It had nothing left to play: that is how a late origin looks, and not a busy machine.
+    expect(Math.min(...stalls.map(({ bufferedAheadS }) => bufferedAheadS))).toBeLessThan(0.5);
+  });
 });
 
 function played({ clients }: GroupReport, name: string) {

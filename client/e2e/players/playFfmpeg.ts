@@ -81,7 +81,8 @@ async function decode(path: string): Promise<{ complaints: string[]; pictures: n
     command: ffmpeg,
     arguments: [
       ...['-hide_banner', '-nostats', '-loglevel', 'level+warning', '-progress', 'pipe:1', '-i', path],
-      ...['-map', '0', '-fps_mode', 'passthrough', '-f', 'null', '-'],
+      // Pictures come when the camera had them: in a time base of the frame rate two of them may share a tick.
+      ...['-map', '0', '-fps_mode', 'passthrough', '-enc_time_base:v', '1:90000', '-f', 'null', '-'],
     ],
     seconds: 600,
     onLine: (line) => {
