@@ -20,9 +20,10 @@ const allTogether: PlayerName[] = [
   ...(['Shaka Player', 'GStreamer', 'Chromium'] as const),
 ];
 const inTurns: PlayerName[][] = [
-  ['validator', 'FFmpeg', 'ffprobe', 'hls.js', 'hls.js without LL'],
-  ['validator', 'Shaka Player', 'GStreamer'],
-  ['validator', 'Chromium'],
+  ['validator', 'FFmpeg', 'ffprobe', 'hls.js'],
+  ['validator', 'hls.js without LL'],
+  ['validator', 'Shaka Player'],
+  ['validator', 'Chromium', 'GStreamer'],
 ];
 const coresForAll = 6;
 

@@ -72,7 +72,7 @@ export async function playInPage(options: PlayInPageOptions): Promise<PlayerRepo
       stalls: watch.stalls,
       gaps: watch.gaps,
       jumps: watch.jumps,
-      errors: [...complaints, ...watch.errors, ...notPlayed(watch)],
+      errors: [...complaints, ...watch.errors, ...notPlayed(watch), ...slower(watch)],
       figures: { lowLatency, ...figuresOf(watch) },
     };
   } finally {
@@ -84,6 +84,16 @@ function notPlayed({ startedAfterS, secondsPlayed, errorsOfStartUp }: VideoWatch
   if (secondsPlayed > 0) return [];
   const when = startedAfterS === undefined ? 'it never played' : 'it played but did not go on';
   return [`${when}; ${errorsOfStartUp.join('; ')}`];
+}
+
+/**
+ * Time that it lost besides its stalls, in standstills too short for one: a decoder or an audio clock that gets too little
+ * of the cores. The machine's load beside it tells which.
+ */
+function slower({ secondsPlayed, wallSeconds, stalls }: VideoWatch): string[] {
+  const lostS = wallSeconds - secondsPlayed - stalls.reduce((sum, { tookMs }) => sum + tookMs / 1000, 0);
+  if (secondsPlayed === 0 || lostS < 0.5 + 0.01 * wallSeconds) return [];
+  return [`slower than the clock: ${secondsPlayed} s in ${wallSeconds} s`];
 }
 
 const spreadNames = ['min', 'p50', 'p95', 'max'];
