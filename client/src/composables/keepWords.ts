@@ -1,4 +1,4 @@
-import type { StreamSettings } from '@framelock/server/protocol';
+import type { HlsSetting, StreamSettings } from '@framelock/server/protocol';
 import { plural } from './formatFigures.ts';
 import { formatSize } from './hlsWords.ts';
 
@@ -15,6 +15,16 @@ export function keepWords({
     bytes === null ? undefined : `the oldest when all recordings of this stream together exceed ${formatSize(bytes)}`;
   const what = [age, size].filter(Boolean).join(', and ');
   return `Deleted by itself, for good: ${what}. That includes the beginning of what is being recorded.`;
+}
+
+/** What turning recording off means for a Publication that is being recorded: one folder is one Recording. */
+export function stillRecordedWords(hls: HlsSetting): string {
+  const now = {
+    always: 'The publication that is live now is still recorded until it ends, and kept.',
+    onDemand: 'What is recorded of the publication that is live now is kept, and grows while someone watches by HLS.',
+    off: 'What was recorded of the publication that is live now is kept.',
+  }[hls];
+  return `${now} Later ones are not recorded.`;
 }
 
 function ageWords(hours: number): string {
