@@ -7,6 +7,12 @@ describe('letterbox', () => {
     expect(letterbox(1280, 720, 640, 360)).toEqual({ x: 0, y: 0, width: 1280, height: 720 });
   });
 
+  it('leaves no line where the canvas was rounded to whole pixels of its own', () => {
+    // A stage of 1100.6 x 619.1 CSS pixels.
+    expect(letterbox(1101, 619, 1280, 720)).toEqual({ x: 0, y: 0, width: 1101, height: 619 });
+    expect(letterbox(1100, 620, 1280, 720)).toEqual({ x: 0, y: 0, width: 1100, height: 620 });
+  });
+
   it('puts bars at the sides or above and below', () => {
     expect(letterbox(1000, 500, 640, 480)).toEqual({ x: 166, y: 0, width: 667, height: 500 });
     expect(letterbox(500, 1000, 640, 480)).toEqual({ x: 0, y: 312, width: 500, height: 375 });

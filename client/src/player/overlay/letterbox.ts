@@ -1,6 +1,9 @@
 import type { PictureRect } from './DrawnRecord.ts';
 
-/** The largest rectangle of the picture's shape in the canvas, centred, in whole pixels. */
+/**
+ * The largest rectangle of the picture's shape in the canvas, centred, in whole pixels. Bars of less than two
+ * pixels together are none: they come from the canvas' own CSS size, which was rounded before.
+ */
 export function letterbox(
   canvasWidth: number,
   canvasHeight: number,
@@ -11,7 +14,12 @@ export function letterbox(
     return { x: 0, y: 0, width: 0, height: 0 };
   }
   const scale = Math.min(canvasWidth / pictureWidth, canvasHeight / pictureHeight);
-  const width = Math.max(1, Math.min(canvasWidth, Math.round(pictureWidth * scale)));
-  const height = Math.max(1, Math.min(canvasHeight, Math.round(pictureHeight * scale)));
+  const width = wholePixels(pictureWidth * scale, canvasWidth);
+  const height = wholePixels(pictureHeight * scale, canvasHeight);
   return { x: Math.floor((canvasWidth - width) / 2), y: Math.floor((canvasHeight - height) / 2), width, height };
+}
+
+function wholePixels(length: number, canvasLength: number): number {
+  if (canvasLength - length < 2) return canvasLength;
+  return Math.max(1, Math.round(length));
 }
