@@ -15,6 +15,8 @@ export interface HlsPath {
 }
 
 const shape = /^\/hls\/([A-Za-z0-9_-]{1,64})\/(?:([A-Za-z0-9_-]{1,64})\/)?([A-Za-z0-9_-][A-Za-z0-9._-]{0,79})$/;
+/** Names of `hlsNames`: playlists, media, sidecars, thumbnails, models. Not the MP4, which costs an FFmpeg and is the API's. */
+const served = /^(?!download\.)[A-Za-z0-9_-]+\.(?:m3u8|m4s|mp4|det|jpg|json)$/;
 const directive = /^_HLS_[a-z]{1,16}=[A-Za-z0-9.-]{0,16}$/;
 const maxDirectives = 8;
 
@@ -26,7 +28,7 @@ export function readHlsPath(url: string): HlsPath {
   const mark = url.indexOf('?');
   const path = mark < 0 ? url : url.slice(0, mark);
   const match = shape.exec(path);
-  if (!match) throw new Refusal('notFound', 'there is nothing at this path');
+  if (!match || !served.test(match[3]!)) throw new Refusal('notFound', 'there is nothing at this path');
   const [, streamId, publicationId, name] = match as unknown as [string, string, string | undefined, string];
   if (publicationId === undefined && name !== hlsNames.multivariant && name !== hlsNames.plain) {
     throw new Refusal('notFound', `a Stream has ${hlsNames.multivariant} and ${hlsNames.plain} here, and nothing else`);
