@@ -1,21 +1,18 @@
-import { execFile } from 'node:child_process';
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { promisify } from 'node:util';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { encodeClip } from '@framelock/server/protocol/tap/testing';
-import { testFfmpegBin } from '../testing/clips.ts';
 import { until } from '../testing/until.ts';
 import { beepingOpus } from './input/test/sound.ts';
 import { decodeSidecar } from './sidecar/sidecarBytes.ts';
-import { bearer, HlsBench, nextIds, type Ids } from './testing/HlsBench.ts';
+import { decodedSizes } from './testing/decodedSizes.ts';
+import { HlsBench, nextIds, type Ids } from './testing/HlsBench.ts';
 import type { LowLatencyClient } from './testing/LowLatencyClient.ts';
 import { readFragments, readInit } from './testing/readMp4.ts';
 import { readPlaylist, type ReadPlaylist } from './testing/readPlaylist.ts';
 import type { RtpClip } from './testing/RtpPublisher.ts';
 
 /** What goes wrong with a publisher, a process or a disk, and that viewers play on or that it ends in order. */
-const run = promisify(execFile);
 const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
 const wrap = 2 ** 32;
 let h264: RtpClip;
@@ -47,16 +44,8 @@ const read = async (ids: Ids, of = bench): Promise<ReadPlaylist> => readPlaylist
 const discontinuities = (playlist: ReadPlaylist): number[] =>
   playlist.segments.filter(({ discontinuity }) => discontinuity).map(({ msn }) => msn);
 
-/** Sizes that FFmpeg shows of all of it, in order; rejects where it finds anything wrong. */
-async function decodedSizes({ streamId, publicationId }: Ids, of = bench): Promise<string[]> {
-  const url = `${of.hls.url}/hls/${streamId}/${publicationId}/plain.m3u8`;
-  const input = ['-headers', `Authorization: ${bearer.authorization}\r\n`, '-i', url];
-  const output = ['-an', '-vf', 'showinfo', '-f', 'null', '-'];
-  const { stderr } = await run(testFfmpegBin, ['-nostdin', '-xerror', ...input, ...output], { maxBuffer: 64e6 });
-  const sizes = [...stderr.matchAll(/ s:(\d+x\d+) /g)].map(([, size]) => size!);
-  expect(stderr).not.toMatch(/error|invalid|corrupt/i);
-  return sizes.filter((size, i) => size !== sizes[i - 1]);
-}
+const sizesOf = ({ streamId, publicationId }: Ids, of = bench): Promise<string[]> =>
+  decodedSizes(`${of.hls.url}/hls/${streamId}/${publicationId}/plain.m3u8`);
 
 const tracksOf = async ({ streamId, publicationId }: Ids, init: number): Promise<string[]> => {
   const response = await bench.get(`/hls/${streamId}/${publicationId}/init-${init}.mp4`);
@@ -96,7 +85,7 @@ describe('a publisher', { timeout: 120_000 }, () => {
     expect((await bench.play(second, 3_000)).report.problems).toEqual([]);
     // Who watches the first one still can.
     expect((await read(first)).ended).toBe(true);
-    expect(await decodedSizes(first)).toEqual(['448x256']);
+    expect(await sizesOf(first)).toEqual(['448x256']);
   });
 
   test('has another video in the same Publication: numbers and media time go on behind a discontinuity', async () => {
@@ -140,7 +129,7 @@ describe('a publisher', { timeout: 120_000 }, () => {
     const playlist = await read(publisher);
     expect(discontinuities(playlist)).toHaveLength(1);
     expect(new Set(playlist.segments.map(({ map }) => map))).toEqual(new Set(['init-0.mp4', 'init-1.mp4']));
-    expect(await decodedSizes(publisher)).toEqual(['448x256', '224x128']);
+    expect(await sizesOf(publisher)).toEqual(['448x256', '224x128']);
   });
 
   test('has sound from its beginning: so have the first Segment and the first answer, without a discontinuity', async () => {
@@ -245,7 +234,7 @@ describe('a process', { timeout: 120_000 }, () => {
     expect(bench.hls.restarts).toBe(0);
     publisher.close();
     await until('its end', async () => (await read(publisher)).ended);
-    expect(await decodedSizes(publisher)).toEqual(['448x256']);
+    expect(await sizesOf(publisher)).toEqual(['448x256']);
   });
 });
 
@@ -319,6 +308,6 @@ describe('HLS that', { timeout: 120_000 }, () => {
     await until('complete', async () => (await recorded())?.state === 'complete');
     publisher.close();
     await until('its end', async () => (await read(publisher, quick)).ended);
-    expect(await decodedSizes(publisher, quick)).toEqual(['448x256']);
+    expect(await sizesOf(publisher, quick)).toEqual(['448x256']);
   });
 });
