@@ -359,7 +359,9 @@ export class SegmentStore implements StoredFiles {
 
   async #close(keep: boolean): Promise<void> {
     this.#awaited.giveUp(() => true);
-    if (this.#parts.length === 0) for (const one of this.#parted.splice(0)) this.#removeParts(one);
+    // Of a Segment that could not be written the Parts are all there is: whoever continues this makes it of them.
+    const isWhole = this.#parts.length === 0 && !this.#queue.problem;
+    if (isWhole) for (const one of this.#parted.splice(0)) this.#removeParts(one);
     for (const { names } of this.#leaving.splice(0)) this.#remove(names);
     await this.#queue.idle();
     await this.#index.close();
