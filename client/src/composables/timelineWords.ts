@@ -45,6 +45,10 @@ export function spokenPlace(timeline: Timeline): string {
   return timeline.atLive ? 'Live' : `${formatClock((liveS - positionS) * 1000)} behind live`;
 }
 
+/** Why there is nothing to choose between Lock and Live by HLS. */
+export const alwaysLocked =
+  'By HLS each picture comes together with its own boxes: nothing waits, and nothing is predicted.';
+
 /** `HLS · 2.1 s behind · no UDP or TCP path`; empty in WebRTC, which is what one expects. */
 export function transportWords({ transport, reason }: TransportChoice, behindLiveMs: number | null): string {
   if (transport === 'webrtc') return '';

@@ -45,6 +45,8 @@ export interface HlsFigures {
   /** Media ahead of what is shown. */
   bufferedMs: number;
   playbackRate: number;
+  /** PART-TARGET of the playlist; null = it has no Parts, or the browser does not tell. */
+  partTargetMs: number | null;
   /** false: this browser plays HLS by itself and tells no picture's own time, so that none is called exact. */
   exact: boolean;
 }

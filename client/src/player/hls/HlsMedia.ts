@@ -198,13 +198,15 @@ export class HlsMedia implements HlsVideo {
   get figures(): HlsFigures {
     const { video } = this.#options;
     const { loaded, missing } = this.#sidecars.counts;
+    const lowLatency = this.#hls.lowLatencyMode && (this.#details?.partList?.length ?? 0) > 0;
     return {
-      lowLatency: this.#hls.lowLatencyMode && (this.#details?.partList?.length ?? 0) > 0,
+      lowLatency,
       stalls: this.#stalls,
       droppedParts: this.#droppedParts,
       sidecars: { loaded, missing },
       bufferedMs: aheadMs(video),
       playbackRate: video.playbackRate,
+      partTargetMs: lowLatency && this.#details ? Math.round(this.#details.partTarget * 1000) : null,
       exact: typeof VideoFrame !== 'undefined',
     };
   }

@@ -70,7 +70,7 @@ export class NativeHlsVideo implements HlsVideo {
     const { video } = this.#options;
     const { buffered, currentTime, playbackRate } = video;
     const bufferedMs = buffered.length > 0 ? Math.max(0, buffered.end(buffered.length - 1) - currentTime) * 1000 : 0;
-    const none = { droppedParts: 0, sidecars: { loaded: 0, missing: 0 }, exact: false };
+    const none = { droppedParts: 0, sidecars: { loaded: 0, missing: 0 }, exact: false, partTargetMs: null };
     return { lowLatency: false, stalls: this.#stalls, bufferedMs, playbackRate, ...none };
   }
 
