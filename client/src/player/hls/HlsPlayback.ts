@@ -1,7 +1,7 @@
 import { Refusal, type PublicationView, type StreamView } from '@framelock/server/protocol';
 import { unixNowMs } from '../../signaling/ClockOffset.ts';
 import type { FrameExactOverlay } from '../FrameExactOverlay.ts';
-import type { Playback, PlaybackEvents, PlaybackFigures, Rewinding } from '../Playback.ts';
+import type { Playback, PlaybackEvents, PlaybackFigures, Rewinding, Timeline } from '../Playback.ts';
 import { DetectionFeeder } from './DetectionFeeder.ts';
 import { HlsApi, type FoundPlaylist } from './HlsApi.ts';
 import { HlsMedia } from './HlsMedia.ts';
@@ -37,8 +37,14 @@ interface Shown {
 const askWhilePlayingMs = 10_000;
 const askWhileWaitingMs = 2_000;
 const afterRefusalMs = 2_000;
-/** Of a Publication that is over without a word in its playlist: this long without media ahead, it is over here too. */
-const ticksUntilOver = 6;
+/** Of a Publication whose playlist does not say that it ended: this long without media ahead, it is over here too. */
+const ticksUntilOver = 4;
+/** Of one whose playlist does: browsers hold back `ended` where sound and picture do not end together. */
+const ticksUntilEnded = 2;
+/** Sound and picture of the last Part need not end together. */
+const closeToEndS = 0.5;
+/** hls.js plays faster until it is live again only within TARGETDURATION; who fell behind further would stay there. */
+const straysFromLiveS = 6;
 /** hls.js holds the picture back while it loads; below this nothing comes. */
 const emptyBufferMs = 100;
 const finalCodes = new Set(['unauthorized', 'forbidden', 'notFound', 'gone', 'badRequest', 'unsupported']);
@@ -56,6 +62,8 @@ export class HlsPlayback implements Playback {
   #behindLiveS: number | undefined;
   #reconnections = 0;
   #emptyTicks = 0;
+  /** Nobody went back or paused: what plays is to be what is live. */
+  #followsLive = true;
   #overId: string | undefined;
   #idle = false;
   #toldName = '';
@@ -180,6 +188,7 @@ export class HlsPlayback implements Playback {
     open = { publicationId: publication.id, found, feeder, media, video, isShown };
     this.#shown = open;
     this.#emptyTicks = 0;
+    this.#followsLive = options.behindLiveS === undefined;
     this.#toldProblem = '';
     if (this.#view) this.#tell(this.#view);
   }
@@ -234,9 +243,26 @@ export class HlsPlayback implements Playback {
     if (this.#behindLiveMs !== null && timeline?.atLive && shown.isShown()) {
       this.#options.overlay.latency.addCaptureToOverlay(this.#behindLiveMs);
     }
+    this.#emptyTicks =
+      figures.bufferedMs < emptyBufferMs && !shown.video.seeking && !timeline?.paused ? this.#emptyTicks + 1 : 0;
+    if (this.#emptyTicks > 0) this.#lookForEnd(shown, timeline);
+    this.#keepLive(shown, timeline);
+  }
+
+  /** After a stall, or a time in which the browser held the page back. */
+  #keepLive(shown: Shown, timeline: Timeline | undefined): void {
+    if (!this.#followsLive || this.#options.recorded || !timeline?.live || timeline.paused || !shown.isShown()) return;
+    if (shown.video.seeking || timeline.liveS - timeline.positionS < straysFromLiveS) return;
+    shown.media.seekLive();
+  }
+
+  /** Nothing is left to show: that is a stall, or the end, of which nobody tells but the server. */
+  #lookForEnd(shown: Shown, timeline: Timeline | undefined): void {
+    const hasEnded = timeline !== undefined && !timeline.live && timeline.endS - timeline.positionS < closeToEndS;
     const isOver = this.#view !== undefined && this.#view.publication?.id !== shown.publicationId;
-    this.#emptyTicks = isOver && figures.bufferedMs < emptyBufferMs && !timeline?.paused ? this.#emptyTicks + 1 : 0;
-    if (this.#emptyTicks >= ticksUntilOver) this.#over(shown);
+    if (hasEnded || isOver) {
+      if (this.#emptyTicks >= (hasEnded ? ticksUntilEnded : ticksUntilOver)) this.#over(shown);
+    } else if (this.#emptyTicks % ticksUntilOver === ticksUntilEnded) this.#wake?.();
   }
 
   get rewinding(): Rewinding | undefined {
@@ -245,9 +271,20 @@ export class HlsPlayback implements Playback {
     const { media, video } = shown;
     return {
       timeline: media.timeline,
-      seek: (positionS) => media.seek(positionS),
-      setPaused: (paused) => (paused ? video.pause() : void video.play().catch(() => undefined)),
-      backToLive: () => (this.#isLast(shown) ? media.seekLive() : this.#over(shown)),
+      seek: (positionS) => {
+        this.#followsLive = false;
+        media.seek(positionS);
+      },
+      setPaused: (paused) => {
+        if (!paused) return void video.play().catch(() => undefined);
+        this.#followsLive = false;
+        video.pause();
+      },
+      backToLive: () => {
+        this.#followsLive = true;
+        if (this.#isLast(shown)) media.seekLive();
+        else this.#over(shown);
+      },
       thumbnailAt: (positionS) => media.thumbnailAt(positionS),
     };
   }
