@@ -18,10 +18,7 @@ async function start(config: Config): Promise<void> {
     onerror: (namespace, message, error) => log.warn({ namespace, error: error?.message }, message),
   });
   const node = await SfuNode.create({ ...config, log });
-  const hls = await HlsHost.create({ node, log }).catch(async (error: Error) => {
-    await node.close('shutdown');
-    throw error;
-  });
+  const hls = HlsHost.create({ node, log });
   const control = await ControlServer.create({
     node,
     hls,
@@ -66,6 +63,10 @@ async function start(config: Config): Promise<void> {
   for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => void stop(signal, 0));
   // The launcher's IPC channel is gone: it died without a word.
   process.once('disconnect', () => void stop('launcher gone', 0));
+  hls.started.catch((error: Error) => {
+    log.fatal({ error: error.message }, 'sfu cannot go on');
+    void stop('failed', error instanceof ConfigError ? exitConfig : 1);
+  });
   node.once('failed', (error) => {
     log.fatal({ error: error.message }, 'sfu cannot go on');
     void stop('failed', 1);

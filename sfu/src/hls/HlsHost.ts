@@ -48,6 +48,7 @@ export class HlsHost {
   #failures = 0;
   #waiting = 0;
   #retryTimer: NodeJS.Timeout | undefined;
+  readonly #started = Promise.withResolvers<void>();
   #closed = false;
   /** Times that it died. */
   restarts = 0;
@@ -57,13 +58,18 @@ export class HlsHost {
     this.#options = options;
     this.#log = options.log;
     options.node.on('publication', (publication) => this.#watch(publication));
+    this.started.catch(() => {}); // nobody may have asked yet
+    this.#start().catch(() => {}); // its exit is dealt with
   }
 
-  /** @throws ConfigError where its port is taken or its configuration is wrong. */
-  static async create(options: HlsHostOptions): Promise<HlsHost> {
-    const host = new HlsHost(options);
-    await host.#start();
-    return host;
+  /** Its process is being started: nothing of WebRTC waits for it. */
+  static create(options: HlsHostOptions): HlsHost {
+    return new HlsHost(options);
+  }
+
+  /** It listens, or did. Rejects with a ConfigError where it can't begin without a person: its port, its configuration. */
+  get started(): Promise<void> {
+    return this.#started.promise;
   }
 
   /** http base of its origin; undefined while it is away. */
@@ -105,11 +111,7 @@ export class HlsHost {
       child.on('message', ({ text }: { text: string }) => rpc.receive(text));
       child.once('exit', (code, signal) => {
         rpc.close('the hls process ended');
-        reject(
-          code === exitConfig
-            ? new ConfigError('the hls process cannot start; see above')
-            : new Error(`the hls process ended with ${signal ?? code}`),
-        );
+        reject(new Error(`the hls process ended with ${signal ?? code}`));
         this.#onExit(child, code, signal);
       });
       child.once('error', reject);
@@ -122,6 +124,7 @@ export class HlsHost {
       child.kill('SIGKILL');
       throw error;
     }
+    this.#started.resolve();
     this.#log.info({ pid: child.pid, url: this.#url }, 'hls process listening');
     for (const feed of this.#feeds.values()) this.#attach(feed);
   }
@@ -133,6 +136,8 @@ export class HlsHost {
     this.#waiting = 0;
     for (const feed of this.#feeds.values()) feed.detach();
     if (this.#closed) return;
+    if (this.#url === undefined && code === exitConfig)
+      return this.#started.reject(new ConfigError('the hls process cannot start; see above'));
     this.restarts++;
     this.#failures = performance.now() - this.#startedAtMs > wellAfterMs ? 1 : this.#failures + 1;
     const waitMs = Math.min(backoffMs.most, backoffMs.least * 2 ** (this.#failures - 1));
@@ -145,7 +150,6 @@ export class HlsHost {
         hls: { state: 'failed', alert },
       });
     }
-    if (this.#url === undefined) return; // its first start: create() tells
     this.#retryTimer = setTimeout(() => void this.#start().catch(() => {}), waitMs); // its exit brings us here again
   }
 

@@ -1,12 +1,20 @@
 import { collectDefaultMetrics, Registry } from 'prom-client';
 import type { Logger } from 'pino';
-import { hlsFolder, Refusal, type HlsView, type Opaque, type StoredRecording } from '@framelock/server/protocol';
+import {
+  hlsFolder,
+  hlsNames,
+  Refusal,
+  type HlsView,
+  type Opaque,
+  type StoredRecording,
+} from '@framelock/server/protocol';
 import type { HlsConfig } from './config.ts';
 import { HlsPublication } from './HlsPublication.ts';
 import { observeHls } from './hlsMetrics.ts';
 import { Origin } from './origin/Origin.ts';
 import type { Mp4Download, PackagedPublication, PackagedPublications } from './origin/PackagedPublications.ts';
 import { RecordingLibrary } from './recording/RecordingLibrary.ts';
+import { publicationFileName } from './store/publicationFile.ts';
 import { S3Mirror } from './store/S3Mirror.ts';
 import { Thumbnailer } from './store/Thumbnailer.ts';
 
@@ -98,8 +106,8 @@ export class HlsNode implements PackagedPublications {
       onWritten: (name, data) => this.#mirror?.put(`${folder}/${name}`, data),
       onRemoved: (names) => this.#removeCopies(folder, names),
       onPlaylist: (plain, multivariant) => {
-        this.#mirror?.put(`${folder}/plain.m3u8`, Buffer.from(plain));
-        if (multivariant) this.#mirror?.put(`${folder}/index.m3u8`, Buffer.from(multivariant));
+        this.#mirror?.put(`${folder}/${hlsNames.plain}`, Buffer.from(plain));
+        if (multivariant) this.#mirror?.put(`${folder}/${hlsNames.multivariant}`, Buffer.from(multivariant));
       },
     });
     this.#publications.set(publicationId, publication);
@@ -107,7 +115,9 @@ export class HlsNode implements PackagedPublications {
   }
 
   #removeCopies(folder: string, names: readonly string[]): void {
-    this.#mirror?.remove(names.map((name) => `${folder}/${name}`));
+    // Its whole folder: with it goes what only the copy has.
+    const all = names.includes(publicationFileName) ? [...names, hlsNames.plain, hlsNames.multivariant] : names;
+    this.#mirror?.remove(all.map((name) => `${folder}/${name}`));
   }
 
   addDetection(publicationId: string, detection: Uint8Array): void {

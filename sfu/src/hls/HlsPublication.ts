@@ -1,6 +1,7 @@
 import type { Logger } from 'pino';
 import {
   hlsIsOff,
+  hlsNames,
   hlsTargetDurationS,
   Refusal,
   type HlsMedia,
@@ -38,7 +39,7 @@ export interface HlsPublicationOptions {
   onRecording(store: SegmentStore): void;
   onWritten(name: string, data: Buffer): void;
   onRemoved(names: readonly string[]): void;
-  /** With each Segment: what a store without blocking reloads needs. */
+  /** With each Segment and at the end: what a store without blocking reloads needs. */
   onPlaylist(plain: string, multivariant: string | undefined): void;
 }
 
@@ -323,7 +324,11 @@ export class HlsPublication {
     const { firstMsn } = store.retain(limits);
     playlist.removeBefore(Math.max(firstMsn, firstWithin(playlist.entries, windowS)));
     if (this.recording) this.#options.onRecording(store);
-    this.#options.onPlaylist(playlist.plain(), this.playlists.multivariant('', 'plain.m3u8'));
+    this.#tellPlaylist(packager);
+  }
+
+  #tellPlaylist({ playlist }: Packager): void {
+    this.#options.onPlaylist(playlist.plain(), this.playlists.multivariant('', hlsNames.plain));
   }
 
   async startInput(request: Omit<ParamsOf<HlsControlContract, 'startInput'>, 'publicationId'>): Promise<void> {
@@ -421,6 +426,7 @@ export class HlsPublication {
     await this.#closeInput();
     if (!packager) return this.#storeClosing;
     packager.close({ ended: true });
+    this.#tellPlaylist(packager);
     packager.store.complete();
     await packager.store.written();
     if (packager.store.recording) this.#options.onRecording(packager.store);

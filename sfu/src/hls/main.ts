@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { pino } from 'pino';
 import { RpcCallee } from '@framelock/server/protocol';
 import { hlsOriginToken } from '@framelock/server/protocol/node';
@@ -5,10 +6,11 @@ import { ConfigError } from '../config.ts';
 import { parseHlsConfig, type HlsConfig } from './config.ts';
 import { hlsControlContract, type HlsControlContract, type HlsMessage } from './hlsControl.ts';
 import { hlsHandlers } from './hlsHandlers.ts';
-import { HlsNode } from './HlsNode.ts';
+import { HlsNode, type HlsNodeOptions } from './HlsNode.ts';
 
 /** EX_CONFIG of sysexits.h: a restart does not help. */
 const exitConfig = 78;
+const portFreeWithinMs = 5_000;
 
 /** The hls process: forked by HlsHost, spoken to by IPC, and gone when its parent is. */
 async function start(config: HlsConfig): Promise<void> {
@@ -16,7 +18,7 @@ async function start(config: HlsConfig): Promise<void> {
   const send = (message: HlsMessage): void => {
     if (process.connected) process.send!(message);
   };
-  const node = await HlsNode.create({
+  const node = await createNode({
     config,
     token: hlsOriginToken(config.nodeSecret),
     log,
@@ -24,9 +26,6 @@ async function start(config: HlsConfig): Promise<void> {
     onUnwant: (publicationId) => callee.emit('unwant', { publicationId }),
     onView: (view) => callee.emit('hls', view),
     onRecording: (recording) => callee.emit('recording', { recording }),
-  }).catch((error: NodeJS.ErrnoException) => {
-    if (error.code !== 'EADDRINUSE' && error.code !== 'EADDRNOTAVAIL') throw error;
-    throw new ConfigError(`cannot listen on HLS_HOST ${config.host} HLS_PORT ${config.port}: ${error.code}`);
   });
   const callee: RpcCallee<HlsControlContract> = new RpcCallee<HlsControlContract>(hlsControlContract, {
     send: (text) => send({ text }),
@@ -53,6 +52,21 @@ async function start(config: HlsConfig): Promise<void> {
     void node.written().finally(() => process.exit(0));
   });
   callee.emit('listening', { url: node.url });
+}
+
+/** The hls process of an sfu that died may still be writing when the next one begins: its port is waited for. */
+async function createNode(options: HlsNodeOptions): Promise<HlsNode> {
+  const { host, port } = options.config;
+  for (const deadlineMs = performance.now() + portFreeWithinMs; ; await sleep(250)) {
+    try {
+      return await HlsNode.create(options);
+    } catch (error) {
+      const { code } = error as NodeJS.ErrnoException;
+      if (code === 'EADDRINUSE' && performance.now() < deadlineMs) continue;
+      if (code !== 'EADDRINUSE' && code !== 'EADDRNOTAVAIL') throw error;
+      throw new ConfigError(`cannot listen on HLS_HOST ${host} HLS_PORT ${port}: ${code}`);
+    }
+  }
 }
 
 try {

@@ -20,7 +20,7 @@ export interface TestSfu {
 export interface TestSfuOptions extends Partial<SfuNodeOptions> {
   ownerGraceMs?: number;
   /** Makes the node's HLS; without it there is none. */
-  hls?(node: SfuNode): Promise<HlsHost>;
+  hls?(node: SfuNode): HlsHost;
 }
 
 export async function startSfu(options: TestSfuOptions = {}): Promise<TestSfu> {
@@ -36,7 +36,8 @@ export async function startSfu(options: TestSfuOptions = {}): Promise<TestSfu> {
     log,
     ...nodeOptions,
   });
-  const hls = await makeHls?.(node);
+  const hls = makeHls?.(node);
+  await hls?.started;
   const control = await ControlServer.create({
     node,
     hls,

@@ -1,4 +1,4 @@
-import { mkdir, rm, statfs, unlink, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, rm, statfs, unlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { hlsFolder, hlsNames, hlsTimescale, type StoredRecording } from '@framelock/server/protocol';
 import type { InitSection, Part, Segment } from '../media.ts';
@@ -367,7 +367,10 @@ export class SegmentStore implements StoredFiles {
     await this.#index.close();
     this.#recent.clear();
     this.#lasting.clear();
-    if (!keep) await rm(this.folder, { recursive: true, force: true });
+    if (keep) return;
+    const names = await readdir(this.folder).catch(() => []);
+    await rm(this.folder, { recursive: true, force: true });
+    this.#options.onRemoved(names);
   }
 
   #isNextPart(msn: number, part: number): boolean {
