@@ -1,11 +1,12 @@
 import { Refusal, type PublicationView, type StreamView } from '@framelock/server/protocol';
 import { unixNowMs } from '../../signaling/ClockOffset.ts';
 import type { FrameExactOverlay } from '../FrameExactOverlay.ts';
-import type { Playback, PlaybackEvents, PlaybackFigures, Rewinding, Timeline } from '../Playback.ts';
+import type { Playback, PlaybackEvents, PlaybackFigures, Rewinding } from '../Playback.ts';
 import { DetectionFeeder } from './DetectionFeeder.ts';
 import { HlsApi, type FoundPlaylist } from './HlsApi.ts';
 import { HlsMedia } from './HlsMedia.ts';
 import type { HlsVideo } from './HlsVideo.ts';
+import { LiveFollower } from './LiveFollower.ts';
 import { NativeHlsVideo } from './NativeHlsVideo.ts';
 
 /** A stored Publication, played from its playlist alone. */
@@ -30,6 +31,7 @@ interface Shown {
   found: FoundPlaylist;
   feeder: DetectionFeeder;
   media: HlsVideo;
+  follower: LiveFollower;
   video: HTMLVideoElement;
   isShown(): boolean;
 }
@@ -37,16 +39,6 @@ interface Shown {
 const askWhilePlayingMs = 10_000;
 const askWhileWaitingMs = 2_000;
 const afterRefusalMs = 2_000;
-/** Of a Publication whose playlist does not say that it ended: this long without media ahead, it is over here too. */
-const ticksUntilOver = 4;
-/** Of one whose playlist does: browsers hold back `ended` where sound and picture do not end together. */
-const ticksUntilEnded = 2;
-/** Sound and picture of the last Part need not end together. */
-const closeToEndS = 0.5;
-/** hls.js plays faster until it is live again only within TARGETDURATION; who fell behind further would stay there. */
-const straysFromLiveS = 6;
-/** hls.js holds the picture back while it loads; below this nothing comes. */
-const emptyBufferMs = 100;
 const finalCodes = new Set(['unauthorized', 'forbidden', 'notFound', 'gone', 'badRequest', 'unsupported']);
 
 /**
@@ -61,9 +53,6 @@ export class HlsPlayback implements Playback {
   #shown: Shown | undefined;
   #behindLiveS: number | undefined;
   #reconnections = 0;
-  #emptyTicks = 0;
-  /** Nobody went back or paused: what plays is to be what is live. */
-  #followsLive = true;
   #overId: string | undefined;
   #idle = false;
   #toldName = '';
@@ -185,10 +174,9 @@ export class HlsPlayback implements Playback {
     this.#behindLiveS = undefined;
     const media = byMse ? await HlsMedia.create(options) : new NativeHlsVideo(options);
     if (this.#closed) return media.close();
-    open = { publicationId: publication.id, found, feeder, media, video, isShown };
+    const follower = new LiveFollower(options.behindLiveS === undefined);
+    open = { publicationId: publication.id, found, feeder, media, follower, video, isShown };
     this.#shown = open;
-    this.#emptyTicks = 0;
-    this.#followsLive = options.behindLiveS === undefined;
     this.#toldProblem = '';
     if (this.#view) this.#tell(this.#view);
   }
@@ -235,7 +223,7 @@ export class HlsPlayback implements Playback {
   onTick(): void {
     const shown = this.#shown;
     if (!shown) return;
-    const { timeline, figures } = shown.media;
+    const { timeline } = shown.media;
     const capturedAtMs = shown.video.readyState >= 2 ? shown.media.capturedAtMs(shown.video.currentTime) : undefined;
     const offsetMs = this.#api.clock.offsetMs ?? 0;
     this.#behindLiveMs =
@@ -243,45 +231,43 @@ export class HlsPlayback implements Playback {
     if (this.#behindLiveMs !== null && timeline?.atLive && shown.isShown()) {
       this.#options.overlay.latency.addCaptureToOverlay(this.#behindLiveMs);
     }
-    this.#emptyTicks =
-      figures.bufferedMs < emptyBufferMs && !shown.video.seeking && !timeline?.paused ? this.#emptyTicks + 1 : 0;
-    if (this.#emptyTicks > 0) this.#lookForEnd(shown, timeline);
-    this.#keepLive(shown, timeline);
+    if (!this.#options.recorded) this.#follow(shown);
   }
 
-  /** After a stall, or a time in which the browser held the page back. */
-  #keepLive(shown: Shown, timeline: Timeline | undefined): void {
-    if (!this.#followsLive || this.#options.recorded || !timeline?.live || timeline.paused || !shown.isShown()) return;
-    if (shown.video.seeking || timeline.liveS - timeline.positionS < straysFromLiveS) return;
-    shown.media.seekLive();
-  }
-
-  /** Nothing is left to show: that is a stall, or the end, of which nobody tells but the server. */
-  #lookForEnd(shown: Shown, timeline: Timeline | undefined): void {
-    const hasEnded = timeline !== undefined && !timeline.live && timeline.endS - timeline.positionS < closeToEndS;
+  #follow(shown: Shown): void {
+    const { media, follower, video } = shown;
+    const { timeline, figures } = media;
     const isOver = this.#view !== undefined && this.#view.publication?.id !== shown.publicationId;
-    if (hasEnded || isOver) {
-      if (this.#emptyTicks >= (hasEnded ? ticksUntilEnded : ticksUntilOver)) this.#over(shown);
-    } else if (this.#emptyTicks % ticksUntilOver === ticksUntilEnded) this.#wake?.();
+    const { bufferedMs } = figures;
+    switch (follower.step({ timeline, bufferedMs, seeking: video.seeking, isOver })) {
+      case 'ask':
+        return this.#wake?.();
+      case 'seekLive':
+        // Before its first picture it is on its way there.
+        return shown.isShown() ? media.seekLive() : undefined;
+      case 'over':
+        return this.#over(shown);
+      case 'none':
+    }
   }
 
   get rewinding(): Rewinding | undefined {
     const shown = this.#shown;
     if (!shown?.isShown()) return undefined;
-    const { media, video } = shown;
+    const { media, video, follower } = shown;
     return {
       timeline: media.timeline,
       seek: (positionS) => {
-        this.#followsLive = false;
+        follower.follows = false;
         media.seek(positionS);
       },
       setPaused: (paused) => {
         if (!paused) return void video.play().catch(() => undefined);
-        this.#followsLive = false;
+        follower.follows = false;
         video.pause();
       },
       backToLive: () => {
-        this.#followsLive = true;
+        follower.follows = true;
         if (this.#isLast(shown)) media.seekLive();
         else this.#over(shown);
       },

@@ -1,0 +1,52 @@
+import { describe, expect, it } from 'vitest';
+import type { Timeline } from '../Playback.ts';
+import { LiveFollower, type Followed, type FollowStep } from './LiveFollower.ts';
+
+const timeline: Timeline = {
+  ...{ startS: 0, endS: 102, liveS: 100, positionS: 99.8 },
+  ...{ paused: false, live: true, atLive: true },
+};
+const playing: Followed = { timeline, bufferedMs: 1_500, seeking: false, isOver: false };
+const empty: Followed = { ...playing, bufferedMs: 20 };
+const steps = (follower: LiveFollower, now: Followed, ticks: number): FollowStep[] =>
+  Array.from({ length: ticks }, () => follower.step(now));
+
+describe('LiveFollower', () => {
+  it('brings back to live who fell behind further than hls.js catches up, and nobody who went back', () => {
+    const behind = { ...playing, timeline: { ...timeline, positionS: 88 }, bufferedMs: 12_000 };
+    expect(new LiveFollower(true).step(behind)).toBe('seekLive');
+    expect(new LiveFollower(false).step(behind)).toBe('none');
+    expect(new LiveFollower(true).step(playing)).toBe('none');
+    expect(new LiveFollower(true).step({ ...behind, seeking: true })).toBe('none');
+    expect(new LiveFollower(true).step({ ...behind, timeline: { ...behind.timeline, live: false } })).toBe('none');
+  });
+
+  it('is over within a second after the last picture where the playlist has ended', () => {
+    const ended = { ...empty, timeline: { ...timeline, live: false, positionS: 101.8, liveS: 102 } };
+    expect(steps(new LiveFollower(true), ended, 2)).toEqual(['none', 'over']);
+  });
+
+  it('takes a stall in the middle of an ended playlist for no end', () => {
+    const stalled = { ...empty, timeline: { ...timeline, live: false, positionS: 40, liveS: 102 } };
+    expect(steps(new LiveFollower(true), stalled, 6)).not.toContain('over');
+  });
+
+  it('asks the server now and then while nothing comes, and believes it', () => {
+    const follower = new LiveFollower(true);
+    expect(steps(follower, empty, 6)).toEqual(['none', 'ask', 'none', 'none', 'none', 'ask']);
+    expect(follower.step({ ...empty, isOver: true })).toBe('over');
+    expect(steps(new LiveFollower(true), { ...empty, isOver: true }, 4)).toEqual(['none', 'none', 'none', 'over']);
+  });
+
+  it('starts over when media comes', () => {
+    const follower = new LiveFollower(true);
+    steps(follower, { ...empty, isOver: true }, 3);
+    follower.step(playing);
+    expect(follower.step({ ...empty, isOver: true })).toBe('none');
+  });
+
+  it('waits for who has paused', () => {
+    const paused = { ...empty, isOver: true, timeline: { ...timeline, paused: true } };
+    expect(steps(new LiveFollower(true), paused, 10)).not.toContain('over');
+  });
+});

@@ -1,0 +1,56 @@
+import type { Timeline } from '../Playback.ts';
+
+/** What a video looks like at a tick. */
+export interface Followed {
+  timeline: Timeline | undefined;
+  bufferedMs: number;
+  seeking: boolean;
+  /** The server says that the Publication has ended. */
+  isOver: boolean;
+}
+
+/** `ask`: the server, whether it is over. `seekLive`: it fell behind. `over`: everything of it was shown. */
+export type FollowStep = 'none' | 'ask' | 'seekLive' | 'over';
+
+/** Of a Publication whose playlist does not say that it ended: this long without media ahead, it is over here too. */
+const ticksUntilOver = 4;
+/** Of one whose playlist does: browsers hold back `ended` where sound and picture do not end together. */
+const ticksUntilEnded = 2;
+/** Sound and picture of the last Part need not end together. */
+const closeToEndS = 0.5;
+/** hls.js holds the picture back while it loads; below this nothing comes. */
+const emptyBufferMs = 100;
+/** hls.js plays faster until it is live again only within TARGETDURATION; who fell behind further would stay there. */
+const straysFromLiveS = 6;
+
+/** Keeps a live Publication at live unless its viewer went back, and notices its end; it does nothing by itself. */
+export class LiveFollower {
+  /** Nobody went back or paused. */
+  follows: boolean;
+  #emptyTicks = 0;
+
+  constructor(follows: boolean) {
+    this.follows = follows;
+  }
+
+  /** Twice a second. */
+  step(now: Followed): FollowStep {
+    const { timeline, bufferedMs, seeking } = now;
+    if (!timeline || timeline.paused || seeking) {
+      this.#emptyTicks = 0;
+      return 'none';
+    }
+    this.#emptyTicks = bufferedMs < emptyBufferMs ? this.#emptyTicks + 1 : 0;
+    const end = this.#emptyTicks > 0 ? this.#endStep(timeline, now.isOver) : 'none';
+    if (end !== 'none') return end;
+    const strays = timeline.live && timeline.liveS - timeline.positionS >= straysFromLiveS;
+    return this.follows && strays ? 'seekLive' : 'none';
+  }
+
+  /** Nothing is left to show: that is a stall, or the end, of which nobody may have told. */
+  #endStep({ live, endS, positionS }: Timeline, isOver: boolean): FollowStep {
+    const hasEnded = !live && endS - positionS < closeToEndS;
+    if (hasEnded || isOver) return this.#emptyTicks >= (hasEnded ? ticksUntilEnded : ticksUntilOver) ? 'over' : 'none';
+    return this.#emptyTicks % ticksUntilOver === ticksUntilEnded ? 'ask' : 'none';
+  }
+}
