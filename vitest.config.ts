@@ -6,6 +6,7 @@ const toolsFile = new URL('.cache/tools.json', import.meta.url);
 const tools = existsSync(toolsFile) ? (JSON.parse(readFileSync(toolsFile, 'utf8')) as Record<string, string>) : {};
 for (const [name, path] of Object.entries(tools)) process.env[name] ||= path;
 
+const hls = 'sfu/src/hls/**/*.it.test.ts';
 const fast = {
   include: ['{server,sfu,inference,client,db,deploy}/**/*.test.ts'],
   exclude: ['**/node_modules/**', '**/*.it.test.ts'],
@@ -20,13 +21,25 @@ export default defineConfig({
         test: {
           name: 'integration',
           include: ['{server,sfu,inference,client,db,deploy}/**/*.it.test.ts'],
-          exclude: ['**/node_modules/**'],
+          exclude: ['**/node_modules/**', hls],
           fileParallelism: false,
           // Two shared cores: a second try, which deploy/retriedTests.mjs always names.
           retry: 1,
           testTimeout: 60_000,
           hookTimeout: 120_000,
           sequence: { groupOrder: 1 },
+        },
+      },
+      // HLS plays in real time: its tests wait more than they work, and have no port, folder or database in common.
+      {
+        test: {
+          name: 'integration-hls',
+          include: [hls],
+          maxWorkers: 3,
+          retry: 1,
+          testTimeout: 60_000,
+          hookTimeout: 120_000,
+          sequence: { groupOrder: 2 },
         },
       },
       {
@@ -37,7 +50,7 @@ export default defineConfig({
           retry: 1,
           testTimeout: 180_000,
           hookTimeout: 180_000,
-          sequence: { groupOrder: 2 },
+          sequence: { groupOrder: 3 },
         },
       },
     ],

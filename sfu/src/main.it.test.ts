@@ -1,7 +1,7 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
-import type { AddressInfo } from 'node:net';
+import { createServer, type AddressInfo } from 'node:net';
 import { fileURLToPath } from 'node:url';
 import { afterEach, describe, expect, test } from 'vitest';
 import { until } from './testing/until.ts';
@@ -86,5 +86,11 @@ describe('the process', () => {
     expect(await taken.exited).toBe(78);
     expect(taken.stderr()).toMatch(new RegExp(`^port ${port} .* is in use: set RTC_PORT .*\n$`));
     socket.close();
+    const server = createServer().listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    const hls = run({ HLS_PORT: String((server.address() as AddressInfo).port) });
+    expect(await hls.exited).toBe(78);
+    expect(hls.stderr()).toMatch(/^cannot listen on HLS_HOST 127\.0\.0\.1 HLS_PORT \d+: EADDRINUSE\n$/);
+    server.close();
   });
 });
