@@ -46,7 +46,7 @@ export const audioSampleTicks = 1_920;
 export interface MediaInputEvents {
   onVideoFormat(format: VideoFormat): void;
   onVideo(sample: VideoSample): void;
-  /** null: from now on there is no audio. */
+  /** null: from now on there is no audio. MediaInput never says so: where there is none, it tells silence. */
   onAudioFormat(format: AudioFormat | null): void;
   onAudio(sample: AudioSample): void;
   /** What comes next does not follow what came: the clock jumped, there was a long gap, another encoder. Audio included. */

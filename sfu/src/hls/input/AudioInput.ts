@@ -5,12 +5,13 @@ import type { AudioFormat, AudioSample, MediaTime } from '../media.ts';
 import { AudioClock } from './AudioClock.ts';
 import { AudioTranscoder } from './AudioTranscoder.ts';
 import { ffmpegDecoders } from './ffmpegDecoders.ts';
+import { SilentTrack } from './SilentTrack.ts';
 
 export interface AudioInputOptions {
   ffmpegBin: string;
   log: Logger;
   events: {
-    onAudioFormat(format: AudioFormat | null): void;
+    onAudioFormat(format: AudioFormat): void;
     onAudio(sample: AudioSample): void;
     onProblem(message: string, fatal: boolean): void;
   };
@@ -27,13 +28,14 @@ const aac: AudioFormat = {
 
 export type AudioCounts = AudioTranscoder['counts'];
 
-/** The publisher's Opus, while there is any -> AAC on the clock of its pictures. Without it there is video alone. */
+/** The publisher's Opus, while there is any -> AAC on the clock of its pictures. Without it there is silence. */
 export class AudioInput {
   readonly #options: AudioInputOptions;
   readonly #clock = new AudioClock();
   #codec: AudioCodec | undefined;
   #decoders: readonly string[] | undefined;
   #transcoder: AudioTranscoder | undefined;
+  readonly #silent: SilentTrack;
   #told = false;
   /** The first picture that there is sound for. */
   #first: { time: MediaTime; receivedAtMs: number } | undefined;
@@ -41,6 +43,7 @@ export class AudioInput {
 
   constructor(options: AudioInputOptions) {
     this.#options = options;
+    this.#silent = new SilentTrack((sample) => options.events.onAudio(sample));
   }
 
   get media(): HlsMedia | null {
@@ -48,8 +51,8 @@ export class AudioInput {
     return { codec: this.#codec, how: 'transcoded', why: 'HLS players take AAC' };
   }
 
-  get counts(): AudioCounts | undefined {
-    return this.#transcoder?.counts;
+  get counts(): Partial<AudioCounts> & { overlapping: number } {
+    return { ...this.#transcoder?.counts, overlapping: this.#silent.overlapping };
   }
 
   start(codec: AudioCodec): void {
@@ -57,9 +60,6 @@ export class AudioInput {
     this.#codec = codec;
     // Another Producer counts from elsewhere.
     this.#clock.resetAudio();
-    // Before any of it: the first Segment has its sound, though FFmpeg begins later than pictures that are copied.
-    if (!this.#told) this.#options.events.onAudioFormat(aac);
-    this.#told = true;
     if (this.#decoders) return;
     const { ffmpegBin } = this.#options;
     ffmpegDecoders(ffmpegBin).then(
@@ -72,9 +72,6 @@ export class AudioInput {
     this.#codec = undefined;
     void this.#transcoder?.close('the audio ended');
     this.#transcoder = this.#first = undefined;
-    if (!this.#told) return;
-    this.#told = false;
-    this.#options.events.onAudioFormat(null);
   }
 
   take(frame: EncodedFrame): void {
@@ -96,7 +93,11 @@ export class AudioInput {
   /** A picture came. */
   video(time: MediaTime, receivedAtMs: number): void {
     this.#clock.videoFrame(time, receivedAtMs);
-    if (this.#closed || !this.#codec) return;
+    if (this.#closed) return;
+    // Before any of it: the first Segment has its sound, though FFmpeg begins later than pictures that are copied.
+    if (!this.#told) this.#options.events.onAudioFormat(aac);
+    this.#told = true;
+    if (!this.#codec) return this.#silent.picture(time);
     this.#first ??= { time, receivedAtMs };
     if (!this.#decoders) return;
     this.#transcoder ??= this.#begin(this.#first.time, this.#first.receivedAtMs);
@@ -104,10 +105,10 @@ export class AudioInput {
   }
 
   #begin(time: MediaTime, nowMs: number): AudioTranscoder {
-    const { ffmpegBin, events } = this.#options;
+    const { ffmpegBin } = this.#options;
     return new AudioTranscoder({
       ...{ bin: ffmpegBin, decoders: this.#decoders!, begin: time, nowMs },
-      onSample: (sample) => events.onAudio(sample),
+      onSample: (sample) => this.#silent.sound(sample),
       onGaveUp: (message) => this.#giveUp(message),
     });
   }
@@ -122,6 +123,7 @@ export class AudioInput {
   /** Media time jumped: sound begins anew with the next picture. */
   reset(): void {
     this.#clock.reset();
+    this.#silent.reset();
     void this.#transcoder?.close('media time jumped');
     this.#transcoder = this.#first = undefined;
   }

@@ -48,7 +48,7 @@ export interface MediaInputStart {
 
 export interface MediaInputCounts {
   video: ReceiverCounts & Partial<VideoCounts>;
-  audio: ReceiverCounts & Partial<AudioCounts>;
+  audio: ReceiverCounts & Partial<AudioCounts> & { overlapping: number };
   discontinuities: number;
 }
 
