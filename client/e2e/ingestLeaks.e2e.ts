@@ -182,10 +182,14 @@ describe('what dies leaves nothing behind', { timeout: 300_000 }, () => {
     await sourceIs(product, source.id, 'running');
     const publisher = await publishes(whip);
     await isLive(whip.id);
+    const killed = await product.pids(part);
     await product.kill(part);
-    await eventually('the product is there again', async () => (await fetch(`${product.url}/readyz`)).ok, {
-      withinMs: timeoutsMs,
-    });
+    // For a moment the server may not know that its sfu is gone.
+    const isThereAgain = async (): Promise<boolean> => {
+      const pids = await product.pids(part);
+      return pids.some((pid) => !killed.includes(pid)) && (await fetch(`${product.url}/readyz`)).ok;
+    };
+    await eventually('the product is there again', isThereAgain, { withinMs: timeoutsMs });
     await publisher.close({ tell: false });
     // A Source is kept: it runs again by itself.
     await sourceIs(product, source.id, 'running');

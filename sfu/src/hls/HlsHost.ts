@@ -203,7 +203,9 @@ export class HlsHost {
     return feed;
   }
 
+  /** A server asks as soon as it is connected, when the hls process may not listen yet. */
   async listRecordings(): Promise<{ recordings: StoredRecording[] }> {
+    await this.started;
     return this.#ask().request('listRecordings', {});
   }
 
