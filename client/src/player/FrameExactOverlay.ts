@@ -14,7 +14,7 @@ import { decodeDetections } from './overlay/decodeDetections.ts';
 import { DetectionBuffer } from './overlay/DetectionBuffer.ts';
 import type { DrawnRecord } from './overlay/DrawnRecord.ts';
 import { FrameSource, type Picture } from './overlay/FrameSource.ts';
-import { LayerClock } from './overlay/LayerClock.ts';
+import { LayerClock, storedVideo } from './overlay/LayerClock.ts';
 import type { PictureClock } from './overlay/PictureClock.ts';
 import { OverlayCompositor } from './overlay/OverlayCompositor.ts';
 import { defaultOverlayOptions, type OverlayOptions } from './overlay/OverlayOptions.ts';
@@ -230,8 +230,9 @@ export class FrameExactOverlay {
       return;
     }
     if (!this.#producers.has(message.model)) this.#options.onUnknownModel(message.model);
+    const producerId = stored ? storedVideo : this.#producers.get(message.model);
     // Of a layer that was analysed before, or of nobody knows which.
-    if (!this.#layers.isAnalysed(this.#producers.get(message.model))) return void this.#buffer.counts.foreign++;
+    if (!this.#layers.isAnalysed(producerId)) return void this.#buffer.counts.foreign++;
     if (this.#buffer.add(message, arrivedAtMs) !== 'added') return;
     this.#detectionMessages++;
     this.#detectionBytes += bytes.byteLength;

@@ -1,6 +1,7 @@
 import { Refusal, type PublicationView, type StreamView } from '@framelock/server/protocol';
 import { unixNowMs } from '../../signaling/ClockOffset.ts';
 import type { FrameExactOverlay } from '../FrameExactOverlay.ts';
+import { storedVideo } from '../overlay/LayerClock.ts';
 import type { Playback, PlaybackEvents, PlaybackFigures, Rewinding } from '../Playback.ts';
 import { DetectionFeeder } from './DetectionFeeder.ts';
 import { HlsApi, type FoundPlaylist } from './HlsApi.ts';
@@ -105,6 +106,7 @@ export class HlsPlayback implements Playback {
   async #look(): Promise<number> {
     const view = await this.#api.getStream(this.#options.streamId);
     if (this.#closed) return 0;
+    const analysedBefore = this.#view?.publication?.analysedProducerId;
     this.#view = view;
     this.#tell(view);
     const { publication } = view;
@@ -114,8 +116,11 @@ export class HlsPlayback implements Playback {
     }
     if (this.#shown) {
       // Another Publication begins here when this one was seen to its end.
-      const same = this.#shown.publicationId === publication.id;
+      const { publicationId, feeder } = this.#shown;
+      const same = publicationId === publication.id;
       if (same) this.#options.events.onPublication(publication);
+      // With another layer analysed the overlay forgot all that it had.
+      if (same && publication.analysedProducerId !== analysedBefore) feeder.feedAgain();
       return same ? askWhilePlayingMs : askWhileWaitingMs;
     }
     if (view.hls === null) throw new Refusal('unsupported', 'HLS is off for this Stream');
@@ -164,7 +169,7 @@ export class HlsPlayback implements Playback {
       onDetections: (bytes) => overlay.onDetections(bytes, true),
       onJump: () => overlay.forgetDetections(),
     });
-    const { video, isShown } = overlay.switchSource(feeder.clock, publication.analysedProducerId);
+    const { video, isShown } = overlay.switchSource(feeder.clock, storedVideo);
     let open: Shown | undefined;
     const options = {
       ...{ url, video, feeder, token, recorded: recorded !== undefined, behindLiveS: this.#behindLiveS },
@@ -292,8 +297,6 @@ export class HlsPlayback implements Playback {
         if (!description) return void setTimeout(() => this.#askedModels.delete(key), afterRefusalMs);
         if (this.#shown !== shown) return;
         this.#options.overlay.addDescription(description);
-        // Of a simulcast what was read before was of nobody knew which layer.
-        shown.feeder.feedAgain();
       })
       .catch(() => this.#askedModels.delete(key));
   }

@@ -1,6 +1,6 @@
 import type { LayerTimeline, PublicationView } from '@framelock/server/protocol';
 import { describe, expect, it } from 'vitest';
-import { LayerClock } from './LayerClock.ts';
+import { LayerClock, storedVideo } from './LayerClock.ts';
 
 function publication(
   analysedProducerId: string | undefined,
@@ -58,5 +58,14 @@ describe('LayerClock', () => {
     expect(clock.setPublication(publication('b', timelines))).toBe(true);
     expect([clock.toAnalysed('a', 7), clock.toAnalysed('b', 7)]).toEqual([undefined, 7]);
     expect(clock.setPublication(null)).toBe(true);
+  });
+
+  it('leaves media that brings its own detections on its own clock, whichever layer is analysed by now', () => {
+    const clock = new LayerClock();
+    const b: LayerTimeline = { state: 'known', offsetTicks: 3000 };
+    for (const analysed of ['a', 'b', undefined]) {
+      clock.setPublication(publication(analysed, { a: { state: 'checking' }, b }));
+      expect([clock.toAnalysed(storedVideo, 7), clock.isAnalysed(storedVideo)]).toEqual([7, true]);
+    }
   });
 });

@@ -4,6 +4,12 @@ const sameClock: LayerTimeline = { state: 'known', offsetTicks: 0 };
 const notKnownHere: LayerTimeline = { state: 'checking' };
 
 /**
+ * In a Producer's place: media with its own detections beside it (HLS), whose timestamps they carry. Which layer is
+ * analysed by now says nothing of media that was made before.
+ */
+export const storedVideo = 'stored';
+
+/**
  * Whose timestamps detections carry, and what a picture's own timestamp is on that clock. Without simulcast layers there
  * is one video and one clock; with them each layer counts by itself, and a picture of a layer whose relation to the
  * analysed one is not known has no detections of its own.
@@ -26,6 +32,7 @@ export class LayerClock {
   timelineOf(producerId: string | undefined): LayerTimeline | undefined {
     if (!this.#timelines) return undefined;
     if (producerId === undefined) return notKnownHere;
+    if (producerId === storedVideo) return sameClock;
     return producerId === this.#analysedProducerId ? sameClock : (this.#timelines.get(producerId) ?? notKnownHere);
   }
 
@@ -37,6 +44,7 @@ export class LayerClock {
 
   /** Whether detections of this Producer's frames are on the present clock; a message of unknown origin is on none. */
   isAnalysed(producerId: string | undefined): boolean {
-    return !this.#timelines || (producerId !== undefined && producerId === this.#analysedProducerId);
+    if (!this.#timelines || producerId === storedVideo) return true;
+    return producerId !== undefined && producerId === this.#analysedProducerId;
   }
 }
