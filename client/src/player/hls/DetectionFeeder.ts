@@ -1,5 +1,5 @@
 import type { Sidecar } from './decodeSidecar.ts';
-import { MediaClock } from './MediaClock.ts';
+import { MediaClock, type Placement } from './MediaClock.ts';
 
 export interface DetectionFeederOptions {
   /** Messages that may be shown soon, as the data channel would bring them. */
@@ -8,13 +8,13 @@ export interface DetectionFeederOptions {
   onJump(): void;
 }
 
-interface Piece {
-  offsetS: number;
-  /** On the video's timeline. */
-  startS: number;
-  endS: number;
+interface Piece extends Placement {
   sidecar: Sidecar | undefined;
   fed: boolean;
+  appended: boolean;
+  /** Since it was appended it was in the <video>'s buffer; before that, how often it was looked for. */
+  wasBuffered: boolean;
+  lookedFor: number;
 }
 
 /** Around what is shown, seconds: interpolation looks back, and the feed looks in four times a second. */
@@ -22,20 +22,22 @@ const fedBehindS = 2;
 const fedAheadS = 8;
 /** A player may correct an offset by a little; a clock that jumped is another one. */
 const sameClockS = 0.5;
-/** Media is appended before its <video> says that it is buffered; nor are its edges the playlist's. */
+/** The edges of what is buffered are not the playlist's. */
 const edgeS = 1;
+/** Media waits for what is being removed, and is then appended, before its <video> says that it is buffered. */
+const mostLooks = 5;
 
 /**
  * Detections of the media in the buffer, kept as long as it is there, and handed over when what is shown comes near: so
  * that rewinding works with a DetectionBuffer that was made for what comes once and goes by.
  */
 export class DetectionFeeder {
-  readonly clock = new MediaClock();
+  readonly clock = new MediaClock((positionS) => this.onPosition(positionS));
   readonly #options: DetectionFeederOptions;
   readonly #pieces = new Map<string, Piece>();
   #positionS: number | undefined;
-  /** Of the media that is shown. Another one means another clock: timestamps on both sides can't be compared. */
-  #offsetS: number | undefined;
+  /** Of the media that is shown. Another clock's timestamps can't be compared with what was handed over. */
+  #shown: Placement | undefined;
 
   constructor(options: DetectionFeederOptions) {
     this.#options = options;
@@ -45,28 +47,38 @@ export class DetectionFeeder {
     return this.#pieces.size;
   }
 
-  /** Media of this name was appended with this offset, for this stretch of the video's timeline. */
-  onAppended(key: string, { offsetS, startS, endS }: { offsetS: number; startS: number; endS: number }): void {
-    const sidecar = this.#pieces.get(key)?.sidecar;
-    this.#pieces.set(key, { offsetS, startS, endS, sidecar, fed: false });
-    if (sidecar) this.clock.add(key, { offsetS, frames: sidecar.frames });
+  /** Media of this name is about to be put there. Answers the keys of what it replaces entirely, which is forgotten. */
+  onAppending(key: string, placement: Placement): string[] {
+    const before = this.#pieces.get(key);
+    const fed = before !== undefined && before.fed && isSameClock(before, placement);
+    const notYet = { appended: false, wasBuffered: false, lookedFor: 0 };
+    this.#pieces.set(key, { ...placement, ...notYet, sidecar: before?.sidecar, fed });
+    const replaced = this.clock.add(key, placement);
+    for (const gone of replaced) this.#pieces.delete(gone);
+    return replaced;
+  }
+
+  onAppended(key: string): void {
+    const piece = this.#pieces.get(key);
+    if (piece) piece.appended = true;
+    this.clock.onAppended(key);
   }
 
   onSidecar(key: string, sidecar: Sidecar): void {
     const piece = this.#pieces.get(key);
     if (!piece) return; // its media is gone again
     piece.sidecar = sidecar;
-    this.clock.add(key, { offsetS: piece.offsetS, frames: sidecar.frames });
-    if (this.#positionS !== undefined) this.#feed(piece, this.#positionS);
+    this.clock.setFrames(key, sidecar.frames);
+    if (this.#positionS !== undefined) this.onPosition(this.#positionS);
   }
 
-  /** What is shown now; called with every picture. */
+  /** Seconds on the video's timeline of what is shown now. */
   onPosition(positionS: number): void {
     const before = this.#positionS;
     this.#positionS = positionS;
-    const offsetS = this.#offsetAt(positionS) ?? this.#offsetS;
-    const otherClock = this.#offsetS !== undefined && Math.abs(offsetS! - this.#offsetS) > sameClockS;
-    this.#offsetS = offsetS;
+    const shown = this.clock.placementAt(positionS * 1e6) ?? this.#shown;
+    const otherClock = this.#shown !== undefined && shown !== undefined && !isSameClock(this.#shown, shown);
+    this.#shown = shown;
     // Beyond what was handed over: what lies between must not be taken for neighbours.
     const jumped = before !== undefined && (positionS < before - fedBehindS || positionS > before + fedAheadS);
     if (jumped || otherClock) {
@@ -76,14 +88,6 @@ export class DetectionFeeder {
     for (const piece of this.#pieces.values()) this.#feed(piece, positionS);
   }
 
-  #offsetAt(positionS: number): number | undefined {
-    let offsetS: number | undefined;
-    for (const piece of this.#pieces.values()) {
-      if (positionS >= piece.startS && positionS < piece.endS) offsetS = piece.offsetS;
-    }
-    return offsetS;
-  }
-
   #feed(piece: Piece, positionS: number): void {
     if (!piece.sidecar) return;
     const near = piece.endS > positionS - fedBehindS && piece.startS < positionS + fedAheadS;
@@ -91,7 +95,8 @@ export class DetectionFeeder {
       piece.fed = false; // the buffer forgets what is far away
       return;
     }
-    if (piece.fed || Math.abs(piece.offsetS - (this.#offsetS ?? piece.offsetS)) > sameClockS) return;
+    // While no shown picture's frame is known, nothing is asked for.
+    if (piece.fed || !this.#shown || !isSameClock(piece, this.#shown)) return;
     piece.fed = true;
     for (const { bytes } of piece.sidecar.messages) this.#options.onDetections(bytes);
   }
@@ -105,8 +110,9 @@ export class DetectionFeeder {
   /** Lets go what is no longer buffered; answers its keys. */
   prune(isBuffered: (startS: number, endS: number) => boolean): string[] {
     const gone: string[] = [];
-    for (const [key, { startS, endS }] of this.#pieces) {
-      if (!isBuffered(startS - edgeS, endS + edgeS)) gone.push(key);
+    for (const [key, piece] of this.#pieces) {
+      if (isBuffered(piece.startS - edgeS, piece.endS + edgeS)) piece.wasBuffered = piece.appended;
+      else if (piece.wasBuffered || ++piece.lookedFor >= mostLooks) gone.push(key);
     }
     for (const key of gone) {
       this.#pieces.delete(key);
@@ -114,4 +120,8 @@ export class DetectionFeeder {
     }
     return gone;
   }
+}
+
+function isSameClock(a: Placement, b: Placement): boolean {
+  return a.discontinuities === b.discontinuities && Math.abs(a.offsetS - b.offsetS) <= sameClockS;
 }

@@ -9,9 +9,9 @@ import {
   type RefusalCode,
   type StreamView,
 } from '@framelock/server/protocol';
+import { isOurs } from '../../api/isOurs.ts';
 import { unixNowMs } from '../../signaling/ClockOffset.ts';
 import { DateClock } from './DateClock.ts';
-import { isOurs } from './HlsMedia.ts';
 
 const timeoutMs = 10_000;
 

@@ -1,6 +1,7 @@
 import type Hls from 'hls.js/light';
-import type { BufferAppendingData, ErrorData, HlsConfig, LevelDetails } from 'hls.js';
+import type { BufferAppendedData, BufferAppendingData, ErrorData, HlsConfig, LevelDetails } from 'hls.js';
 import { hlsNames, hlsThumbnailEvery } from '@framelock/server/protocol';
+import { isOurs } from '../../api/isOurs.ts';
 import type { Timeline } from '../Playback.ts';
 import type { HlsFigures } from '../PlayerStats.ts';
 import type { DetectionFeeder } from './DetectionFeeder.ts';
@@ -53,7 +54,6 @@ export class HlsMedia implements HlsVideo {
   #droppedParts = 0;
   #bytes = 0;
   #loadedS = 0;
-  #callback: number | undefined;
   #closed = false;
 
   static async create(options: HlsMediaOptions): Promise<HlsMedia> {
@@ -80,7 +80,6 @@ export class HlsMedia implements HlsVideo {
     this.#hls.attachMedia(options.video);
     options.video.addEventListener('ended', this.#onEnded);
     void options.video.play().catch(() => undefined);
-    this.#watchPictures();
     this.#timer = setInterval(() => this.#prune(), pruneEveryMs);
   }
 
@@ -92,6 +91,7 @@ export class HlsMedia implements HlsVideo {
     hls.on(events.LEVEL_UPDATED, (_, { details }) => (this.#details = details));
     options.video.addEventListener('loadedmetadata', () => this.#begin(), { once: true });
     hls.on(events.BUFFER_APPENDING, (_, data) => this.#onAppending(data));
+    hls.on(events.BUFFER_APPENDED, (_, data) => this.#onAppended(data));
     hls.on(events.FRAG_LOADED, (_, { frag, part, payload }) => {
       if (frag.sn === 'initSegment') return;
       this.#bytes += payload.byteLength;
@@ -105,8 +105,13 @@ export class HlsMedia implements HlsVideo {
     if (frag.sn === 'initSegment' || offset === undefined || !type.includes('video')) return;
     const { url, start: startS, end: endS } = part ?? frag;
     const { feeder } = this.#options;
-    feeder.onAppended(url, { offsetS: offset, startS, endS });
+    const replaced = feeder.onAppending(url, { offsetS: offset, discontinuities: frag.cc, startS, endS });
+    for (const key of replaced) this.#sidecars.forget(key);
     this.#sidecars.want(url, beside(url, hlsNames.sidecarOf));
+  }
+
+  #onAppended({ frag, part, type }: BufferAppendedData): void {
+    if (frag.sn !== 'initSegment' && type.includes('video')) this.#options.feeder.onAppended((part ?? frag).url);
   }
 
   #onError({ details, fatal, type, error, part }: ErrorData, { ErrorDetails, ErrorTypes }: typeof Hls): void {
@@ -132,15 +137,6 @@ export class HlsMedia implements HlsVideo {
   readonly #onEnded = (): void => {
     if (!this.#closed) this.#options.onEnded();
   };
-
-  #watchPictures(): void {
-    if (this.#closed) return;
-    const { video, feeder } = this.#options;
-    this.#callback = video.requestVideoFrameCallback((_now, { mediaTime }) => {
-      this.#watchPictures();
-      feeder.onPosition(mediaTime);
-    });
-  }
 
   /** A sidecar lives as long as its media lies in the buffer. */
   #prune(): void {
@@ -228,7 +224,6 @@ export class HlsMedia implements HlsVideo {
     this.#closed = true;
     clearInterval(this.#timer);
     this.#options.video.removeEventListener('ended', this.#onEnded);
-    if (this.#callback !== undefined) this.#options.video.cancelVideoFrameCallback(this.#callback);
     this.#sidecars.close();
     this.#hls.destroy();
   }
@@ -258,11 +253,6 @@ function beside(url: string, rename: (name: string) => string): string {
   const other = new URL(url);
   other.pathname = rename(other.pathname);
   return other.href;
-}
-
-/** A token is for our own server, never for a CDN. */
-export function isOurs(url: string): boolean {
-  return new URL(url, location.href).origin === location.origin;
 }
 
 async function fetchBytes(

@@ -1,5 +1,6 @@
 import { afterEach, expect, it, vi } from 'vitest';
 import { FrameSource } from './FrameSource.ts';
+import { rtpClock, type PictureClock } from './PictureClock.ts';
 
 type Callback = (nowMs: number, metadata: { presentedFrames: number; rtpTimestamp?: number }) => void;
 
@@ -26,7 +27,7 @@ class Video {
 
 afterEach(() => vi.unstubAllGlobals());
 
-function opened() {
+function opened(clock?: PictureClock) {
   const video = new Video();
   const document = { createElement: () => video, addEventListener() {}, removeEventListener() {} };
   vi.stubGlobal('document', document);
@@ -36,6 +37,7 @@ function opened() {
   let untimed = 0;
   const source = new FrameSource({
     container: { append() {} } as never,
+    ...(clock ? { clock } : {}),
     onPicture: ({ rtpTimestamp }) => shown.push(rtpTimestamp),
     onReceived: () => undefined,
     onMissed: () => undefined,
@@ -60,5 +62,20 @@ it('takes a picture without a timestamp for none of the Stream where others have
   for (let i = 0; i < 100; i++) video.present();
   expect(shown).toEqual([undefined, 3000, 6000]);
   expect(untimed()).toBe(0);
+  source.close();
+});
+
+it('tells the clock of each new picture before it is drawn, and of the same one once', () => {
+  const told: (number | undefined)[] = [];
+  const { video, source, shown } = opened({
+    ...rtpClock,
+    onPresented: (_, { rtpTimestamp }) => {
+      expect(shown).toHaveLength(told.length);
+      told.push(rtpTimestamp);
+    },
+  });
+  for (const rtpTimestamp of [3000, 3000, 6000]) video.present(rtpTimestamp);
+  expect(told).toEqual([3000, 6000]);
+  expect(shown).toEqual(told);
   source.close();
 });

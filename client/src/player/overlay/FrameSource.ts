@@ -143,6 +143,7 @@ export class FrameSource {
       frame?.close();
       return;
     }
+    this.#clock.onPresented?.(frame, metadata);
     const ownRtp = frame && this.#clock.ofPixels(frame);
     const rtpTimestamp = ownRtp ?? toldRtp;
     const picture = this.#picture;

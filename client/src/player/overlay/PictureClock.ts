@@ -6,6 +6,8 @@ export interface PictureClock {
   ofCallback(metadata: VideoFrameCallbackMetadata): number | undefined;
   /** The same for the same picture and another for the next; undefined = it cannot be told from the one before. */
   identityOf(image: VideoFrame | undefined, metadata: VideoFrameCallbackMetadata): number | undefined;
+  /** A picture that is not the one before is shown: told before it is asked about and drawn. */
+  onPresented?(image: VideoFrame | undefined, metadata: VideoFrameCallbackMetadata): void;
 }
 
 /** VideoFrame.metadata() of the WebCodecs VideoFrame metadata registry; Chromium 145 tells rtpTimestamp there. */
