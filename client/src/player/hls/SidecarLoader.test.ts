@@ -69,6 +69,28 @@ it('gives up after its tries, at once on what is no sidecar, and counts both as 
   expect(came).toEqual([]);
 });
 
+it('waits only so long for an answer, so that those that hang do not keep the others waiting', async () => {
+  const hang = (signal: AbortSignal): Promise<undefined> =>
+    new Promise((_, reject) => signal.addEventListener('abort', () => reject(signal.reason as Error)));
+  const { loader, came } = opened(async (url, signal) => (url === '/hangs' ? hang(signal) : sidecar()), {
+    timeoutMs: 5,
+  });
+  for (const key of ['a', 'b', 'c']) loader.want(key, '/hangs');
+  loader.want('d', '/d');
+  await vi.waitFor(() => expect(came.map(([key]) => key)).toEqual(['d']));
+  expect(loader.counts).toEqual({ loaded: 1, missing: 3 });
+});
+
+it('asks anew for what was missing when its media comes again', async () => {
+  let there = false;
+  const { loader, came } = opened(async () => (there ? sidecar() : undefined));
+  loader.want('a', '/a');
+  await vi.waitFor(() => expect(loader.counts.missing).toBe(1));
+  there = true;
+  loader.want('a', '/a');
+  await vi.waitFor(() => expect(came).toHaveLength(1));
+});
+
 it('fetches a few at a time, the newest first, and lets the longest waiting go when there are too many', async () => {
   const open: { url: string; answer(): void }[] = [];
   let most = 0;

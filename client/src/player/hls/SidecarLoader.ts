@@ -8,6 +8,8 @@ export interface SidecarLoaderOptions {
   concurrency?: number;
   /** Waits before each further try. */
   retryDelaysMs?: readonly number[];
+  /** For all tries of one; default 5 s. */
+  timeoutMs?: number;
   sleep?(ms: number): Promise<void>;
 }
 
@@ -71,10 +73,12 @@ export class SidecarLoader {
   }
 
   async #load(wanted: Wanted): Promise<void> {
-    const { retryDelaysMs = [120, 300, 800], sleep = wait } = this.#options;
+    const { retryDelaysMs = [120, 300, 800], sleep = wait, timeoutMs = 5_000 } = this.#options;
     const { abort } = wanted;
+    const timeout = AbortSignal.timeout(timeoutMs);
+    const signal = AbortSignal.any([abort.signal, timeout]);
     for (let attempt = 0; ; attempt++) {
-      const bytes = await this.#options.fetchBytes(wanted.url, abort.signal).catch(() => undefined);
+      const bytes = await this.#options.fetchBytes(wanted.url, signal).catch(() => undefined);
       if (abort.signal.aborted) return;
       const sidecar = bytes && decodeSidecar(bytes);
       if (sidecar) {
@@ -83,10 +87,16 @@ export class SidecarLoader {
       }
       const delayMs = retryDelaysMs[attempt];
       // What came and is no sidecar will be none the next time.
-      if (bytes || delayMs === undefined) return void this.counts.missing++;
+      if (bytes || delayMs === undefined || timeout.aborted) return this.#miss(wanted);
       await sleep(delayMs);
       if (abort.signal.aborted) return;
     }
+  }
+
+  /** When its media comes again it is asked for anew. */
+  #miss(wanted: Wanted): void {
+    this.counts.missing++;
+    this.#wanted.delete(wanted.key);
   }
 
   close(): void {
