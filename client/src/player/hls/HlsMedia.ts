@@ -35,6 +35,8 @@ const mostBufferedBytes = 60 * 1024 * 1024;
 const fastestCatchUp = 1.5;
 /** After each stall live is this much further behind, up to one TARGETDURATION (hls.js). */
 const stallIncreaseS = 0.25;
+/** Surely in the first Segment. */
+const insideS = 0.05;
 /** Live means at most this much further behind than the transport itself needs. */
 const atLiveS = 3;
 const pruneEveryMs = 2_000;
@@ -181,8 +183,9 @@ export class HlsMedia implements HlsVideo {
     const { video } = this.#options;
     const timeline = this.timeline;
     if (!timeline) return;
-    // At the live edge there is nothing yet to show.
-    video.currentTime = Math.min(Math.max(timeline.startS, positionS), timeline.liveS);
+    // At the live edge there is nothing yet to show. Before the first Segment, be it by a rounding of the browser's, hls.js
+    // loads none.
+    video.currentTime = Math.min(Math.max(timeline.startS + insideS, positionS), timeline.liveS);
   }
 
   seekLive(): void {
