@@ -38,7 +38,9 @@ export class HlsNodes {
     const live = this.#options.live(streamId);
     const node = live?.publishedOn(publicationId);
     if (node && live) {
-      if (hlsIsOff(live.hls.settings)) throw new Refusal('notFound', 'HLS is switched off for this Stream');
+      // Of one by its id there may be a Recording: its node says.
+      if (publicationId === undefined && hlsIsOff(live.hls.settings))
+        throw new Refusal('notFound', 'HLS is switched off for this Stream');
       return baseOf(node);
     }
     const place = await this.#place(streamId, publicationId);

@@ -82,10 +82,12 @@ export class HlsProxy {
     const passed = this.#access.require(request, path);
     const gzip = isPlaylist(path.name) && /\bgzip\b/.test(request.headers['accept-encoding']?.toString() ?? '');
     const key = gzip ? `${path.originPath} gzip` : path.originPath;
-    if (request.headers.range === undefined) {
+    // Playlists are read whole, and many players ask for the whole of everything in this way.
+    const { range } = request.headers;
+    if (range === undefined || range === 'bytes=0-' || isPlaylist(path.name)) {
       const cached = this.#answers.cached(key);
       if (cached) return this.#send(request, response, cached, passed, 'cache');
-      if (method === 'GET') return this.#share(request, response, { path, passed, gzip, key });
+      return this.#share(request, response, { path, passed, gzip, key });
     }
     await this.#pipe(request, response, { path, headers: rangeHeaders(request, gzip), extra: passed ?? [] });
   }
@@ -254,8 +256,6 @@ function endIfStuck(response: ServerResponse): void {
   if (!socket) return;
   const stuck = () => socket.destroy();
   socket.setTimeout(stuckForMs, stuck);
-  response.once('close', () => {
-    socket.off('timeout', stuck);
-    socket.setTimeout(0);
-  });
+  // Not setTimeout(0): node has set keep-alive's own by then.
+  response.once('close', () => socket.off('timeout', stuck));
 }

@@ -24,6 +24,10 @@ describe('readHlsPath', () => {
     expect(read('_HLS_msn=1%0d%0a')).toMatchObject({ originPath: '/hls/s/p/live.m3u8' });
     expect(read('_HLS_msn=1', 'seg-1.m4s').originPath).toBe('/hls/s/p/seg-1.m4s');
     expect(read('token=%zz').token).toBeUndefined();
+    // One playlist is one, in whatever order it is asked for and whatever else is said.
+    const same = '/hls/s/p/live.m3u8?_HLS_msn=1&_HLS_part=2';
+    expect(read('_HLS_part=2&_HLS_msn=1').originPath).toBe(same);
+    expect(read('_HLS_x=7&_HLS_msn=1&_HLS_msn=9&_HLS_part=2&_HLS_foo=1').originPath).toBe(same);
   });
 
   it.each([

@@ -17,8 +17,9 @@ export interface HlsPath {
 const shape = /^\/hls\/([A-Za-z0-9_-]{1,64})\/(?:([A-Za-z0-9_-]{1,64})\/)?([A-Za-z0-9_-][A-Za-z0-9._-]{0,79})$/;
 /** Names of `hlsNames`: playlists, media, sidecars, thumbnails, models. Not the MP4, which costs an FFmpeg and is the API's. */
 const served = /^(?!download\.)[A-Za-z0-9_-]+\.(?:m3u8|m4s|mp4|det|jpg|json)$/;
-const directive = /^_HLS_[a-z]{1,16}=[A-Za-z0-9.-]{0,16}$/;
-const maxDirectives = 8;
+/** In this order, each once: other orders and names would make one playlist many. */
+const directives = ['_HLS_msn=', '_HLS_part=', '_HLS_skip='] as const;
+const directiveValue = /^[A-Za-z0-9.-]{0,16}$/;
 
 /**
  * Reads a request's path as it came, without decoding: nothing that needs escapes is a name of ours. Refuses what has no
@@ -34,15 +35,22 @@ export function readHlsPath(url: string): HlsPath {
     throw new Refusal('notFound', `a Stream has ${hlsNames.multivariant} and ${hlsNames.plain} here, and nothing else`);
   }
   const parts = mark < 0 ? [] : url.slice(mark + 1).split('&', 64);
-  const directives = isPlaylist(name) ? parts.filter((part) => directive.test(part)).slice(0, maxDirectives) : [];
+  const asked = isPlaylist(name) ? directivesOf(parts) : [];
   return {
     streamId,
     publicationId,
     name,
-    originPath: directives.length > 0 ? `${path}?${directives.join('&')}` : path,
-    blocks: directives.some((part) => part.startsWith('_HLS_msn=')),
+    originPath: asked.length > 0 ? `${path}?${asked.join('&')}` : path,
+    blocks: asked.some((part) => part.startsWith('_HLS_msn=')),
     token: tokenOf(parts),
   };
+}
+
+function directivesOf(parts: readonly string[]): string[] {
+  return directives.flatMap((name) => {
+    const part = parts.find((one) => one.startsWith(name));
+    return part !== undefined && directiveValue.test(part.slice(name.length)) ? [part] : [];
+  });
 }
 
 export const isPlaylist = (name: string): boolean => name.endsWith('.m3u8');

@@ -75,12 +75,11 @@ export function addRecordingRoutes(app: OpenAPIHono, { access, recordings }: Htt
   app.openAPIRegistry.registerPath({
     method: 'get',
     path: '/api/v1/recordings/{id}/download.mp4',
-    summary: 'A Recording as one MP4 file; takes ranges',
+    summary: 'A Recording as one MP4 file, whole: it is made while it is sent',
     description: 'The token may come as `?token=`, since a link in a page sends no header.',
     request: { params, query: z.object({ token: z.string().max(512).optional() }) },
     responses: {
       200: { description: 'MP4', content: { 'video/mp4': { schema: z.string().openapi({ format: 'binary' }) } } },
-      206: { description: 'a part of it' },
       ...errors(401, 404, 503),
     },
   });

@@ -116,8 +116,11 @@ export const sfuControlContract = {
       params: z.object({ publicationId: idSchema, description: modelDescriptionSchema }),
       result: nothing,
     },
-    /** Every Recording on this node, those that grow included. */
-    listRecordings: { params: nothing, result: z.object({ recordings: z.array(storedRecordingSchema) }) },
+    /** Every Recording on this node, those that grow included, page by page: `next` is the offset of the one that follows. */
+    listRecordings: {
+      params: z.object({ offset: z.number().int().nonnegative().default(0) }),
+      result: z.object({ recordings: z.array(storedRecordingSchema), next: z.number().int().positive().optional() }),
+    },
     /** One that is gone is no refusal; one that grows is refused (`conflict`). */
     deleteRecording: { params: z.object({ streamId: idSchema, publicationId: idSchema }), result: nothing },
     /** Everything this node holds, as plain JSON, for tests and the system page. */

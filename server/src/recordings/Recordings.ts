@@ -149,7 +149,15 @@ export class Recordings {
     const { store, logger } = this.#options;
     try {
       const before = await store.idsOfNode(node.id);
-      const { recordings } = await node.request('listRecordings', {});
+      const recordings: StoredRecording[] = [];
+      for (let offset: number | undefined = 0; offset !== undefined;) {
+        const page: { recordings: StoredRecording[]; next?: number | undefined } = await node.request(
+          'listRecordings',
+          { offset },
+        );
+        recordings.push(...page.recordings);
+        offset = page.next;
+      }
       for (const recording of recordings) this.#put(node.id, recording);
       await this.#writing;
       const there = new Set(recordings.map(({ publicationId }) => publicationId));

@@ -116,7 +116,7 @@ export function sfuHandlers({
       await required(hls).describeModel(publicationId, description);
       return {};
     },
-    listRecordings: () => hls?.listRecordings() ?? { recordings: [] },
+    listRecordings: ({ offset }) => hls?.listRecordings(offset) ?? { recordings: [] },
     deleteRecording: async (recording) => {
       await required(hls).deleteRecording(recording);
       return {};

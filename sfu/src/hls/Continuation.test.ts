@@ -25,6 +25,11 @@ test('the first one begins at nothing', () => {
   expect([firstMsn, firstInitIndex, playlist.first, playlist.discontinuitySequence]).toEqual([0, 0, 0, 0]);
 });
 
+test('behind a process that died: numbers that it can not have used', () => {
+  const { firstMsn, firstInitIndex } = new Continuation(2).begin(storeOf([], 0, 0), 600);
+  expect([firstMsn, firstInitIndex]).toEqual([2_000_000, 20_000]);
+});
+
 test('without what was: the next numbers, and the discontinuity sequence of the last Segment', () => {
   const continuation = new Continuation();
   const { playlist } = continuation.begin(storeOf([], 0, 0), 600);

@@ -4,6 +4,10 @@ import type { Packager } from './Packager.ts';
 import { MediaPlaylist, type PlaylistEntry } from './playlist/MediaPlaylist.ts';
 import type { SegmentStore } from './store/SegmentStore.ts';
 
+/** More Segments and init sections than one process makes of a Publication: three weeks of Segments. */
+const numbersPerProcess = 1_000_000;
+const initsPerProcess = 10_000;
+
 /** Where a Packager begins. */
 export interface Beginning {
   firstMsn: number;
@@ -16,10 +20,16 @@ export interface Beginning {
  * numbered twice: Segments, InitSections, discontinuities, media time.
  */
 export class Continuation {
-  #nextMsn = 0;
-  #nextInitIndex = 0;
+  #nextMsn: number;
+  #nextInitIndex: number;
   #playlist: MediaPlaylist | undefined;
   #time: MediaTime = 0;
+
+  /** `restarts`: hls processes before this one: how far they had come nobody knows, and caches keep what they named. */
+  constructor(restarts = 0) {
+    this.#nextMsn = restarts * numbersPerProcess;
+    this.#nextInitIndex = restarts * initsPerProcess;
+  }
 
   /** Media times up to here have been used. */
   get time(): MediaTime {

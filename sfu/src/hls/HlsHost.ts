@@ -23,8 +23,11 @@ export interface HlsHostOptions {
 }
 
 const exitConfig = 78;
-const startTimeoutMs = 15_000;
+/** Recordings that a crash left are repaired first. */
+const startTimeoutMs = 120_000;
 const stopTimeoutMs = 4_000;
+/** Control messages have a limit, and a node may have tens of thousands. */
+const recordingsPerPage = 2_000;
 const backoffMs = { least: 250, most: 10_000 };
 /** One that ran so long was well. */
 const wellAfterMs = 30_000;
@@ -42,6 +45,8 @@ export class HlsHost {
   #child: ChildProcess | undefined;
   #rpc: RpcCaller<HlsControlContract> | undefined;
   #url: string | undefined;
+  /** What `#url` leads to, which may be another one. */
+  #port: number | undefined;
   /** Before that it does not hear. */
   #isListening = false;
   #startedAtMs = 0;
@@ -88,7 +93,7 @@ export class HlsHost {
   async #start(): Promise<void> {
     const { environment } = this.#options;
     // The same port again, so that who knows the origin finds it.
-    const port = this.#url ? { HLS_PORT: new URL(this.#url).port } : {};
+    const port = this.#port === undefined ? {} : { HLS_PORT: String(this.#port) };
     const child = fork(new URL('./main.ts', import.meta.url), [], {
       serialization: 'advanced',
       env: { ...process.env, ...environment, ...port },
@@ -98,9 +103,13 @@ export class HlsHost {
     this.#startedAtMs = performance.now();
     const listening = new Promise<string>((resolve, reject) => {
       const rpc = (this.#rpc = new RpcCaller<HlsControlContract>(hlsControlContract, {
-        send: (text) => child.send({ text } satisfies HlsMessage),
+        // What can't be sent any more is answered by its exit.
+        send: (text) => child.send({ text } satisfies HlsMessage, () => {}),
         on: {
-          listening: ({ url }) => resolve(url),
+          listening: ({ url, port: own }) => {
+            this.#port = own;
+            resolve(url);
+          },
           want: ({ publicationId }) => this.#feeds.get(publicationId)?.setWanted(true),
           unwant: ({ publicationId }) => this.#feeds.get(publicationId)?.setWanted(false),
           hls: (data) => this.#options.node.emit('hls', data),
@@ -114,7 +123,12 @@ export class HlsHost {
         reject(new Error(`the hls process ended with ${signal ?? code}`));
         this.#onExit(child, code, signal);
       });
-      child.once('error', reject);
+      child.on('error', (error) => {
+        this.#log.error({ error: error.message }, 'the hls process');
+        reject(error);
+        // One that could not be made has no exit.
+        if (child.pid === undefined) this.#onExit(child, null, null);
+      });
       setTimeout(() => reject(new Error('the hls process does not answer')), startTimeoutMs).unref();
     });
     try {
@@ -169,7 +183,7 @@ export class HlsHost {
     const sendDetection = (publicationId: string, detection: Uint8Array): void =>
       this.#sendDetection({ publicationId, detection });
     feed
-      .attach({ rpc, sendDetection })
+      .attach({ rpc, sendDetection }, this.restarts)
       .catch((error: Error) => this.#log.warn({ error: error.message }, 'a Publication is not known to HLS'));
   }
 
@@ -204,9 +218,11 @@ export class HlsHost {
   }
 
   /** A server asks as soon as it is connected, when the hls process may not listen yet. */
-  async listRecordings(): Promise<{ recordings: StoredRecording[] }> {
+  async listRecordings(offset: number): Promise<{ recordings: StoredRecording[]; next?: number }> {
     await this.started;
-    return this.#ask().request('listRecordings', {});
+    const { recordings } = await this.#ask().request('listRecordings', {});
+    const next = offset + recordingsPerPage;
+    return { recordings: recordings.slice(offset, next), ...(recordings.length > next ? { next } : {}) };
   }
 
   async deleteRecording(recording: { streamId: string; publicationId: string }): Promise<void> {

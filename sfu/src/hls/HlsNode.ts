@@ -8,6 +8,7 @@ import {
   type Opaque,
   type StoredRecording,
 } from '@framelock/server/protocol';
+import { readUdpDrops } from '@framelock/server/protocol/tap';
 import type { HlsConfig } from './config.ts';
 import { HlsPublication } from './HlsPublication.ts';
 import { observeHls } from './hlsMetrics.ts';
@@ -31,6 +32,7 @@ export interface HlsNodeOptions {
 
 /** Viewers of a Publication that ended play on to its end. */
 const keepEndedMs = 60_000;
+const kernelDropsEveryMs = 5_000;
 const turnedOff = new Refusal('notFound', 'HLS of this Stream is turned off');
 
 /** All HLS of this process: the live Publications' packagers, the Recordings, and the origin that serves both. */
@@ -45,6 +47,7 @@ export class HlsNode implements PackagedPublications {
   readonly #library: RecordingLibrary;
   readonly #mirror: S3Mirror | undefined;
   readonly #thumbnailer: Thumbnailer;
+  readonly #dropsTimer: NodeJS.Timeout;
   #origin!: Origin;
   #closed = false;
 
@@ -55,6 +58,7 @@ export class HlsNode implements PackagedPublications {
     this.#library = library;
     this.#mirror = config.s3 ? new S3Mirror({ ...config.s3, log }) : undefined;
     this.#thumbnailer = new Thumbnailer({ ffmpegBin: config.ffmpegBin });
+    this.#dropsTimer = setInterval(() => void this.#countKernelDrops(), kernelDropsEveryMs);
     collectDefaultMetrics({ register: this.#registry, prefix: 'framelock_hls_' });
   }
 
@@ -84,18 +88,24 @@ export class HlsNode implements PackagedPublications {
     return this.#options.config.url ?? this.#origin.url;
   }
 
+  /** That the origin listens on. */
+  get port(): number {
+    return Number(new URL(this.#origin.url).port);
+  }
+
   publication(publicationId: string): HlsPublication {
     const publication = this.#publications.get(publicationId);
     if (!publication) throw new Refusal('notFound', `there is no Publication ${publicationId}`);
     return publication;
   }
 
-  addPublication(publicationId: string, streamId: string): void {
+  /** `restarts`: hls processes of this sfu before this one, whose names may be in caches. */
+  addPublication(publicationId: string, streamId: string, restarts: number): void {
     if (this.#closed || this.#publications.has(publicationId)) return;
     const { config, log, onWant, onUnwant, onView } = this.#options;
     const folder = hlsFolder(streamId, publicationId);
     const publication: HlsPublication = new HlsPublication({
-      ...{ streamId, publicationId, log },
+      ...{ streamId, publicationId, restarts, log },
       ...{ dir: config.dir, ffmpegBin: config.ffmpegBin, windowS: config.windowS, maxBytes: config.maxBytes },
       idleAfterMs: config.idleS * 1_000,
       thumbnailer: this.#thumbnailer,
@@ -118,6 +128,11 @@ export class HlsNode implements PackagedPublications {
     // Its whole folder: with it goes what only the copy has.
     const all = names.includes(publicationFileName) ? [...names, hlsNames.plain, hlsNames.multivariant] : names;
     this.#mirror?.remove(all.map((name) => `${folder}/${name}`));
+  }
+
+  async #countKernelDrops(): Promise<void> {
+    const drops = this.#publications.size > 0 ? await readUdpDrops() : undefined;
+    if (drops) for (const publication of this.#publications.values()) publication.countKernelDrops(drops);
   }
 
   addDetection(publicationId: string, detection: Uint8Array): void {
@@ -197,6 +212,7 @@ export class HlsNode implements PackagedPublications {
   async close(_reason: string): Promise<void> {
     if (this.#closed) return;
     this.#closed = true;
+    clearInterval(this.#dropsTimer);
     const all = [...this.#publications.values()];
     await Promise.allSettled(all.map((publication) => publication.close()));
     await Promise.allSettled(all.map((publication) => this.#release(publication)));

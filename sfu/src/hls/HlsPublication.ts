@@ -1,3 +1,4 @@
+import type { UdpDrops } from '@framelock/server/protocol/tap';
 import type { Logger } from 'pino';
 import {
   hlsIsOff,
@@ -11,9 +12,9 @@ import {
   type ParamsOf,
 } from '@framelock/server/protocol';
 import { Continuation, firstWithin } from './Continuation.ts';
+import { describeHls } from './describeHls.ts';
 import type { HlsControlContract, TapEnd } from './hlsControl.ts';
 import { MediaInput } from './input/MediaInput.ts';
-import { partTargetTicks } from './mux/segmenterTypes.ts';
 import { LivePlaylists } from './LivePlaylists.ts';
 import { Packager } from './Packager.ts';
 import { SegmentStore } from './store/SegmentStore.ts';
@@ -23,6 +24,8 @@ import type { Thumbnailer } from './store/Thumbnailer.ts';
 export interface HlsPublicationOptions {
   streamId: string;
   publicationId: string;
+  /** hls processes before this one. */
+  restarts: number;
   dir: string;
   ffmpegBin: string;
   windowS: number;
@@ -77,13 +80,14 @@ export class HlsPublication {
   #lastMediaAtMs = 0;
   #alert: string | undefined;
   #retryAtMs = 0;
-  readonly #continuation = new Continuation();
+  readonly #continuation: Continuation;
   /** The disk was full. */
   #full: StorageProblem | undefined;
   /** Of the Packager before: a folder is one store's at a time. */
   #storeClosing: Promise<void> = Promise.resolve();
   #restarts = 0;
   #told = '';
+  #hasPackaged = false;
   #toldAtMs = 0;
   #toldState: HlsView['state'] | undefined;
   #closing: Promise<void> | undefined;
@@ -93,6 +97,7 @@ export class HlsPublication {
     this.streamId = streamId;
     this.publicationId = publicationId;
     this.#options = options;
+    this.#continuation = new Continuation(options.restarts);
     this.#log = options.log.child({ streamId, publicationId });
     this.playlists = new LivePlaylists({ streamId, publicationId, frameRate: () => this.#frameRate });
     this.#timer = setInterval(() => this.#tick(), 500);
@@ -175,44 +180,21 @@ export class HlsPublication {
   }
 
   get view(): HlsView {
-    const packager = this.#packager;
-    if (!packager) {
-      if (this.#alert !== undefined) return { state: 'failed', alert: this.#alert, ...this.#dropped() };
-      return { state: this.#isWanted ? 'starting' : 'idle' };
-    }
-    const { playlist, format } = packager;
-    const isLive = playlist.last >= playlist.first;
-    return {
-      state: isLive ? 'live' : 'starting',
-      ...(this.#alert === undefined ? {} : { alert: this.#alert }),
-      ...(this.#media ? { video: this.#media.video } : {}),
-      ...(this.#media?.audio ? { audio: this.#media.audio } : {}),
-      ...(format ? { width: format.width, height: format.height } : {}),
-      bitrateBps: Math.round(playlist.bitrates().averageBps),
-      targetDurationS: hlsTargetDurationS,
-      partTargetS: partTargetTicks / 90_000,
-      windowS: Math.round(playlist.durationS),
-      players: this.playlists.waiting,
+    return describeHls({
+      packager: this.#packager,
+      input: this.#input,
+      media: this.#media,
+      alert: this.#alert,
+      isWanted: this.#isWanted,
       recording: this.recording,
-      ...this.#dropped(),
-    };
+      players: this.playlists.waiting,
+      restarts: this.#restarts,
+    });
   }
 
-  #dropped(): { dropped: Record<string, number> } {
-    const packager = this.#packager;
-    return {
-      dropped: {
-        restarts: this.#restarts,
-        ...(packager
-          ? {
-              framesBeforeKeyFrame: packager.segmenter.counts.framesBeforeKeyFrame,
-              lateKeyFrames: packager.segmenter.counts.lateKeyFrames,
-              detectionsLate: packager.sidecars.counts.late,
-              detectionsDropped: packager.sidecars.counts.dropped + packager.detectionsDropped,
-            }
-          : {}),
-      },
-    };
+  /** What the kernel threw away at the taps' sockets. */
+  countKernelDrops(drops: UdpDrops): void {
+    this.#input?.countKernelDrops(drops);
   }
 
   /** Sockets for the taps. */
@@ -227,17 +209,17 @@ export class HlsPublication {
       ffmpegBin: this.#options.ffmpegBin,
       log: this.#log,
       events: {
-        onVideoFormat: (format) => this.#packager?.videoFormat(format),
+        onVideoFormat: (format) => this.#guarded(() => this.#packager?.videoFormat(format)),
         onVideo: (sample) => {
           this.#lastMediaAtMs = performance.now();
           this.#continuation.used(sample.time);
-          this.#packager?.video(sample);
+          this.#guarded(() => this.#packager?.video(sample));
         },
-        onAudioFormat: (format) => this.#packager?.segmenter.audioFormat(format),
-        onAudio: (sample) => this.#packager?.segmenter.audio(sample),
+        onAudioFormat: (format) => this.#guarded(() => this.#packager?.segmenter.audioFormat(format)),
+        onAudio: (sample) => this.#guarded(() => this.#packager?.segmenter.audio(sample)),
         onDiscontinuity: (reason) => {
           this.#log.info({ reason }, 'HLS discontinuity');
-          this.#packager?.segmenter.discontinuity();
+          this.#guarded(() => this.#packager?.segmenter.discontinuity());
         },
         onClock: (time, unixMs) => this.#packager?.segmenter.clock(time, unixMs),
         onMedia: (media) => {
@@ -254,6 +236,21 @@ export class HlsPublication {
     }
     this.#input = input;
     return input.local;
+  }
+
+  /** One publisher's media must not end the HLS of all Streams, whatever is in it that nobody thought of. */
+  #guarded(step: () => void): void {
+    try {
+      step();
+    } catch (error) {
+      this.#onFault(error);
+    }
+  }
+
+  /** Not inside of what failed. */
+  #onFault(error: unknown): void {
+    this.#log.error({ err: error }, 'packaging failed');
+    setImmediate(() => this.#packager && this.#fail(new Error('HLS cannot package what this publisher sends')));
   }
 
   async #openPackager(): Promise<void> {
@@ -280,17 +277,18 @@ export class HlsPublication {
   }
 
   async #makePackager(): Promise<Packager> {
-    const { dir, thumbnailer, onWritten, onRemoved } = this.#options;
-    const { streamId, publicationId, recording } = this;
+    const { dir, thumbnailer } = this.#options;
+    const { publicationId, recording } = this;
     await this.#storeClosing;
     if (this.#full && !(await SegmentStore.hasRoom(dir))) throw this.#full;
     this.#full = undefined;
-    const store: SegmentStore = await SegmentStore.create({
-      ...{ dir, streamId, publicationId, recording },
-      ...{ onWritten, onRemoved },
-      // Not inside of the write that failed, which the Packager is in the middle of.
-      onProblem: (problem) => setImmediate(() => this.#onStoreProblem(store, problem)),
-    });
+    let store = await this.#makeStore();
+    // What another process left of no Recording: its last Parts were served from its memory only, and their names are gone.
+    if (this.#options.restarts > 0 && !this.#hasPackaged && !store.recording && store.segments.length > 0) {
+      await store.close({ keep: false });
+      store = await this.#makeStore();
+    }
+    this.#hasPackaged = true;
     const packager = new Packager({
       publicationId,
       store,
@@ -299,10 +297,23 @@ export class HlsPublication {
       onWantKeyFrame: () => this.#input?.requestKeyFrame(),
       onLateKeyFrame: () => this.#onLateKeyFrame(),
       onSegment: () => this.#onSegment(),
+      onFault: (error) => this.#onFault(error),
     });
     for (const description of this.#descriptions.values()) packager.describeModel(description);
     if (recording) this.#options.onRecording(store);
     return packager;
+  }
+
+  async #makeStore(): Promise<SegmentStore> {
+    const { dir, onWritten, onRemoved } = this.#options;
+    const { streamId, publicationId, recording } = this;
+    const store: SegmentStore = await SegmentStore.create({
+      ...{ dir, streamId, publicationId, recording },
+      ...{ onWritten, onRemoved },
+      // Not inside of the write that failed, which the Packager is in the middle of.
+      onProblem: (problem) => setImmediate(() => this.#onStoreProblem(store, problem)),
+    });
+    return store;
   }
 
   #onLateKeyFrame(): void {

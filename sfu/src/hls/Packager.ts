@@ -17,6 +17,8 @@ export interface PackagerOptions {
   onLateKeyFrame(): void;
   /** A Segment is whole, listed and stored. */
   onSegment(segment: Segment): void;
+  /** A fault in what is done by the clock. */
+  onFault(error: unknown): void;
 }
 
 const tickEveryMs = 50;
@@ -92,6 +94,11 @@ export class Packager {
     if (this.#analysedUntilMs === 0) this.sidecars.setAnalysed(true);
     this.#analysedUntilMs = performance.now() + analysedForMs;
     const time = this.#newest + rtpTicksBetween(rtp, this.#newest >>> 0);
+    // Of a picture before the first that HLS has.
+    if (time < 0) {
+      this.detectionsDropped++;
+      return;
+    }
     this.sidecars.add(time, bytes);
     this.segmenter.addDetection(time, bytes);
   }
@@ -125,7 +132,11 @@ export class Packager {
 
   #tick(): void {
     const nowMs = performance.now();
-    this.segmenter.tick(nowMs);
+    try {
+      this.segmenter.tick(nowMs);
+    } catch (error) {
+      return this.#options.onFault(error);
+    }
     if (this.#analysedUntilMs === 0 || nowMs < this.#analysedUntilMs) return;
     this.#analysedUntilMs = 0;
     this.sidecars.setAnalysed(false);

@@ -56,11 +56,11 @@ export class PublicationFeed {
   }
 
   /** Tells a new hls process all that the one before knew. */
-  async attach(process: HlsProcess): Promise<void> {
+  async attach(process: HlsProcess, restarts: number): Promise<void> {
     this.detach();
     this.#process = process;
     const { id: publicationId, streamId } = this.publication;
-    await process.rpc.request('addPublication', { publicationId, streamId });
+    await process.rpc.request('addPublication', { publicationId, streamId, restarts });
     if (this.#settings) await process.rpc.request('setPackager', { publicationId, settings: this.#settings });
     for (const description of this.#descriptions)
       await process.rpc.request('describeModel', { publicationId, description });

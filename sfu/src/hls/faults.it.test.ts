@@ -299,7 +299,7 @@ describe('HLS that', { timeout: 120_000 }, () => {
     const publisher = await quick.publisher();
     await publisher.produce(h264);
     await quick.set(publisher.publicationId, { recording: true });
-    const recorded = async () => (await quick.hls.listRecordings()).recordings[0];
+    const recorded = async () => (await quick.hls.listRecordings(0)).recordings[0];
     await until('two Segments', async () => ((await recorded())?.segments ?? 0) >= 2, 20_000);
     await quick.set(publisher.publicationId, { recording: false });
     await until('idle', () => quick.viewOf(publisher)?.state === 'idle');

@@ -23,7 +23,15 @@ export type TapEnd = z.infer<typeof tapSchema>;
 export const hlsControlContract = {
   requests: {
     /** A Publication is live. */
-    addPublication: { params: z.object({ publicationId: idSchema, streamId: idSchema }), result: nothing },
+    addPublication: {
+      params: z.object({
+        publicationId: idSchema,
+        streamId: idSchema,
+        /** hls processes of this sfu that died: names that they gave may be in caches. */
+        restarts: z.number().int().nonnegative(),
+      }),
+      result: nothing,
+    },
     setPackager: { params: z.object({ publicationId: idSchema, settings: packagerSettingsSchema }), result: nothing },
     describeModel: {
       params: z.object({ publicationId: idSchema, description: modelDescriptionSchema }),
@@ -57,7 +65,7 @@ export const hlsControlContract = {
   },
   events: {
     /** Its origin listens; once, first of all. */
-    listening: z.object({ url: z.string() }),
+    listening: z.object({ url: z.string(), port: portSchema }),
     /** Give me the media of this Publication; answered by `openInput`. */
     want: z.object({ publicationId: idSchema }),
     /** Nobody needs it any more. */

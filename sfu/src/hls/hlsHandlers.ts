@@ -5,8 +5,8 @@ import type { HlsNode } from './HlsNode.ts';
 /** The sfu's requests on one HlsNode. */
 export function hlsHandlers(node: HlsNode): RequestHandlers<HlsControlContract> {
   return {
-    addPublication: ({ publicationId, streamId }) => {
-      node.addPublication(publicationId, streamId);
+    addPublication: ({ publicationId, streamId, restarts }) => {
+      node.addPublication(publicationId, streamId, restarts);
       return {};
     },
     setPackager: ({ publicationId, settings }) => {

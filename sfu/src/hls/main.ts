@@ -51,7 +51,7 @@ async function start(config: HlsConfig): Promise<void> {
     setTimeout(() => process.exit(0), 2_000).unref();
     void node.written().finally(() => process.exit(0));
   });
-  callee.emit('listening', { url: node.url });
+  callee.emit('listening', { url: node.url, port: node.port });
 }
 
 /** The hls process of an sfu that died may still be writing when the next one begins: its port is waited for. */

@@ -115,7 +115,7 @@ test('the disk is full: HLS fails with words, WebRTC does not, and it goes on by
   expect(ended.mediaSequence).toBe(before.mediaSequence);
   expectKept(ended, before);
   expect(listedS(ended)).toBeGreaterThan(listedS(before) + 4);
-  expect((await bench.hls.listRecordings()).recordings).toMatchObject([{ publicationId, state: 'complete' }]);
+  expect((await bench.hls.listRecordings(0)).recordings).toMatchObject([{ publicationId, state: 'complete' }]);
   expect(await decodedSizes(`${bench.hls.url}/hls/${streamId}/${publicationId}/plain.m3u8`)).toEqual(['448x256']);
 }, 120_000);
 
@@ -148,7 +148,7 @@ test('the hls process is killed while it records: the Recording goes on, at most
   expectNoHole(ended);
   expectKept(ended, before);
   expect(ended.segments.filter(({ discontinuity }) => discontinuity)).toHaveLength(1);
-  expect((await bench.hls.listRecordings()).recordings).toMatchObject([{ publicationId, state: 'complete' }]);
+  expect((await bench.hls.listRecordings(0)).recordings).toMatchObject([{ publicationId, state: 'complete' }]);
   await expectWhole(join(bench.data, 'hls', streamId, publicationId));
   expect(await decodedSizes(`${bench.hls.url}/hls/${streamId}/${publicationId}/plain.m3u8`)).toEqual(['448x256']);
 }, 120_000);

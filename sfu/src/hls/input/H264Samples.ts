@@ -7,6 +7,10 @@ export interface H264SamplesEvents {
   onVideo(sample: VideoSample): void;
 }
 
+/** A real one has some dozen bytes; MP4 has 16 bits for the length. */
+const maxParameterBytes = 4_096;
+/** Twice 4K; MP4 has 16 bits for each side. */
+const maxSide = 8_192;
 /** Baseline, Main, High: what every MediaSource plays. */
 const playableProfiles = new Set([66, 77, 100]);
 
@@ -37,6 +41,10 @@ export class H264Samples {
 
   #readFormat(sps: Buffer | undefined, pps: Buffer | undefined): void {
     if (!sps || !pps) return;
+    if (sps.length > maxParameterBytes || pps.length > maxParameterBytes) {
+      this.#objection = 'its H264 header is too long';
+      return;
+    }
     const facts = parseSps(sps);
     if (!facts) {
       this.#objection = 'its H264 header cannot be read';
@@ -67,6 +75,7 @@ export class H264Samples {
 }
 
 function objectionTo(facts: NonNullable<ReturnType<typeof parseSps>>): string | undefined {
+  if (facts.width > maxSide || facts.height > maxSide) return `its picture is ${facts.width}x${facts.height}`;
   if (facts.interlaced) return 'it is interlaced; a progressive picture costs nothing';
   if (facts.chromaFormat !== 1 || facts.bitDepth !== 8)
     return 'browsers play H264 with 8 bits and 4:2:0 only; with these it costs nothing';
