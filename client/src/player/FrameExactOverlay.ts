@@ -18,6 +18,7 @@ import { LayerClock, storedVideo } from './overlay/LayerClock.ts';
 import type { PictureClock } from './overlay/PictureClock.ts';
 import { OverlayCompositor } from './overlay/OverlayCompositor.ts';
 import { defaultOverlayOptions, type OverlayOptions } from './overlay/OverlayOptions.ts';
+import { VideoSwitch, type ComingVideo } from './overlay/VideoSwitch.ts';
 import type { PlayerMode, PlayerStats } from './PlayerStats.ts';
 import { DetectionDelayMeter } from './stats/DetectionDelayMeter.ts';
 import { LatencyMeter } from './stats/LatencyMeter.ts';
@@ -38,12 +39,6 @@ export interface FrameExactOverlayOptions {
   onUnknownModel(revision: number): void;
 }
 
-interface ComingFrames {
-  readonly frames: FrameSource;
-  readonly settle: (isShown: boolean) => void;
-  firstPictureMs?: number;
-}
-
 /** A refresh of a 60 Hz screen: what drawing takes beside decoding when nothing waits. */
 const refreshMs = 1000 / 60;
 /** HLS buffers seconds ahead and plays seconds behind: 20 s of 60 analysed frames each. */
@@ -53,9 +48,7 @@ const longestWaitMs = 1_000;
 
 /** Everything between tracks and detection messages on one side and the canvas and its figures on the other. */
 export class FrameExactOverlay {
-  #frames: FrameSource;
-  /** Of the layer that is being switched to, until its first picture. */
-  #next: ComingFrames | undefined;
+  readonly #videos: VideoSwitch<FrameSource>;
   readonly #layers = new LayerClock();
   /** By revision: whose timestamps its messages carry. */
   readonly #producers = new Map<number, string | undefined>();
@@ -92,7 +85,8 @@ export class FrameExactOverlay {
       onDrawn: (record, message, repaint) => this.#onDrawn(record, message, repaint),
     });
     this.#compositor.setPredictions(this.#mode === 'live');
-    this.#frames = this.#createFrames(() => this.#frames);
+    const frames: FrameSource = this.#createFrames(() => frames);
+    this.#videos = new VideoSwitch(frames);
   }
 
   #createFrames(self: () => FrameSource, more?: { clock: PictureClock; producerId: string | undefined }): FrameSource {
@@ -110,55 +104,29 @@ export class FrameExactOverlay {
   }
 
   get frames(): FrameSource {
-    return this.#frames;
+    return this.#videos.shown;
   }
 
   /**
    * Shows another Producer's video from its first picture on; until then the one before goes on, so that nothing is
-   * black. Resolves false when it was given up: another switch, another Publication, or `cancelSwitch`.
+   * black. It is given up by a later one, by another Publication, or by whoever asked for it.
    */
-  switchTracks(tracks: readonly MediaStreamTrack[], producerId: string): Promise<boolean> {
-    return this.#comeNext((self) => {
-      const frames = this.#createFrames(self);
-      frames.setTracks(tracks, producerId);
-      return frames;
-    }).shown;
+  switchTracks(tracks: readonly MediaStreamTrack[], producerId: string): ComingVideo<FrameSource> {
+    const frames: FrameSource = this.#createFrames(() => frames);
+    frames.setTracks(tracks, producerId);
+    return this.#videos.comeNext(frames);
   }
 
   /** The same with a video that something else feeds, whose pictures tell their timestamps another way. */
-  switchSource(clock: PictureClock, producerId: string | undefined): { video: HTMLVideoElement; isShown(): boolean } {
-    const { frames } = this.#comeNext((self) => this.#createFrames(self, { clock, producerId }));
-    return { video: frames.video, isShown: () => this.#frames === frames };
-  }
-
-  #comeNext(create: (self: () => FrameSource) => FrameSource): { frames: FrameSource; shown: Promise<boolean> } {
-    this.cancelSwitch();
-    const frames: FrameSource = create(() => frames);
-    const shown = new Promise<boolean>((resolve) => (this.#next = { frames, settle: resolve }));
-    return { frames, shown };
+  switchSource(clock: PictureClock, producerId: string | undefined): ComingVideo<FrameSource> {
+    const frames: FrameSource = this.#createFrames(() => frames, { clock, producerId });
+    return this.#videos.comeNext(frames);
   }
 
   /** A track beside the video: of the present one, and of the one that is coming. */
   addTrack(track: MediaStreamTrack): void {
-    this.#frames.addTrack(track);
-    this.#next?.frames.addTrack(track);
-  }
-
-  cancelSwitch(): void {
-    const next = this.#next;
-    this.#next = undefined;
-    next?.frames.close();
-    next?.settle(false);
-  }
-
-  #swap(): void {
-    const [{ frames, settle }, before] = [this.#next!, this.#frames];
-    this.#next = undefined;
-    this.#frames = frames;
-    frames.video.volume = before.video.volume;
-    frames.video.muted = before.video.muted;
-    before.close();
-    settle(true);
+    this.frames.addTrack(track);
+    for (const frames of this.#videos.coming) frames.addTrack(track);
   }
 
   /** What is shown; undefined = nothing is published. */
@@ -177,7 +145,7 @@ export class FrameExactOverlay {
 
   /** How the shown layer's clock relates to the detections'; undefined = the video has no layers. */
   get layerTimeline(): LayerTimeline | undefined {
-    return this.#layers.timelineOf(this.#frames.producerId);
+    return this.#layers.timelineOf(this.frames.producerId);
   }
 
   get mode(): PlayerMode {
@@ -198,7 +166,7 @@ export class FrameExactOverlay {
 
   /** Another Publication, or none: its timestamps and what was measured mean nothing any more. The picture stays. */
   begin(publicationId: string | undefined): void {
-    this.cancelSwitch();
+    this.#videos.giveUpAll();
     this.frames.letGo();
     this.#producers.clear();
     this.#picture = undefined;
@@ -245,7 +213,7 @@ export class FrameExactOverlay {
   }
 
   /** A layer takes over with a picture whose detections are here, so that no switch shows one without its boxes. */
-  #isReady(next: ComingFrames, { producerId, rtpTimestamp, own }: Picture): boolean {
+  #isReady(next: { firstPictureMs?: number }, { producerId, rtpTimestamp, own }: Picture): boolean {
     const nowMs = performance.now();
     next.firstPictureMs ??= nowMs;
     if (!this.#picture) return true; // nothing is shown that could go on
@@ -256,10 +224,10 @@ export class FrameExactOverlay {
   }
 
   #onPicture(picture: Picture, from: FrameSource): void {
-    const next = this.#next;
-    if (from === next?.frames) {
-      if (!this.#isReady(next, picture)) return closeImage(picture);
-      this.#swap();
+    const coming = this.#videos.comingOf(from);
+    if (coming) {
+      if (!this.#isReady(coming, picture)) return closeImage(picture);
+      this.#videos.show(coming);
     }
     this.#videoRate.add(performance.now());
     this.#width = picture.width;
@@ -344,7 +312,7 @@ export class FrameExactOverlay {
   }
 
   close(): void {
-    this.cancelSwitch();
+    this.#videos.giveUpAll();
     this.frames.close();
     this.#compositor.close();
   }

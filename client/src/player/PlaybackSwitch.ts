@@ -5,8 +5,8 @@ import type { FrameExactOverlay } from './FrameExactOverlay.ts';
 import { HlsApi } from './hls/HlsApi.ts';
 import { HlsPlayback, type RecordedPublication } from './hls/HlsPlayback.ts';
 import type { Playback, PlaybackEvents, Transport } from './Playback.ts';
-import { TransportChooser, type TransportChoice, type TransportWish } from './TransportChooser.ts';
-import { WebRtcPlayback } from './WebRtcPlayback.ts';
+import { rewindReason, TransportChooser, type TransportChoice, type TransportWish } from './TransportChooser.ts';
+import { WebRtcPlayback, type WebRtcPlaybackOptions } from './WebRtcPlayback.ts';
 
 export interface PlaybackSwitchOptions {
   streamId: string;
@@ -17,7 +17,20 @@ export interface PlaybackSwitchOptions {
   overlay: FrameExactOverlay;
   /** Facts of the Playback that plays; `onTransport`: another one does, or why it does changed. */
   events: PlaybackEvents & { onTransport(choice: TransportChoice): void };
+  /** Default: whether this browser has it. */
+  webRtcSupported?: boolean | undefined;
+  /** Default: `WebRtcPlayback` and `HlsPlayback`. */
+  createPlayback?: ((transport: Transport, options: NewPlayback) => Playback) | undefined;
 }
+
+/** What a Playback is made of, whichever it is. */
+export interface NewPlayback extends WebRtcPlaybackOptions {
+  recorded: RecordedPublication | undefined;
+  behindLiveS: number | undefined;
+}
+
+const createPlayback = (transport: Transport, options: NewPlayback): Playback =>
+  transport === 'hls' ? new HlsPlayback(options) : new WebRtcPlayback(options);
 
 interface Beginning {
   takesOver?: boolean;
@@ -35,12 +48,15 @@ export class PlaybackSwitch {
   /** WebRTC that is tried while HLS goes on. */
   #trying: Playback | undefined;
   #layer: number | undefined;
+  /** The last that was told. */
+  #publicationId: string | undefined;
   #closed = false;
 
   constructor(options: PlaybackSwitchOptions) {
     this.#options = options;
     const wish = options.recorded ? 'hls' : options.wish;
-    this.#chooser = new TransportChooser(wish, WebRtcPlayback.supported(), performance.now());
+    const { webRtcSupported = WebRtcPlayback.supported() } = options;
+    this.#chooser = new TransportChooser(wish, webRtcSupported, performance.now());
   }
 
   /** undefined until `start`. */
@@ -57,16 +73,14 @@ export class PlaybackSwitch {
   }
 
   #create(transport: Transport, more: Beginning): Playback {
-    const { streamId, token, signalingUrl, recorded, overlay } = this.#options;
-    const events = this.#eventsOf(() => made);
-    const made: Playback =
-      transport === 'hls'
-        ? new HlsPlayback({ ...{ streamId, token, overlay, recorded, events }, behindLiveS: more.behindLiveS })
-        : new WebRtcPlayback({
-            ...{ streamId, token, overlay, events, layer: this.#layer },
-            signalingUrl: signalingUrl ?? defaultSignalingUrl(),
-            takesOver: more.takesOver ?? false,
-          });
+    const { streamId, token, signalingUrl, recorded, overlay, createPlayback: create = createPlayback } = this.#options;
+    const made: Playback = create(transport, {
+      ...{ streamId, token, recorded, overlay, layer: this.#layer },
+      signalingUrl: signalingUrl ?? defaultSignalingUrl(),
+      takesOver: more.takesOver ?? false,
+      behindLiveS: more.behindLiveS,
+      events: this.#eventsOf(() => made),
+    });
     return made;
   }
 
@@ -87,6 +101,7 @@ export class PlaybackSwitch {
         if (this.#closed || (self() !== this.#active && !isNews)) return;
         this.#chooser.onPublished(publication !== null, performance.now());
         events.onPublication(publication);
+        if (publication) this.#onPublished(publication.id);
       },
       onAnalysis: ifActive((analysis) => events.onAnalysis(analysis)),
       onViewers: ifActive((count) => events.onViewers(count)),
@@ -100,6 +115,15 @@ export class PlaybackSwitch {
       onFailed: (end) => (self() === this.#active ? this.#onFailed(end) : this.#onTryLost(self(), end)),
       onProblem: ifActive((code, message) => events.onProblem(code, message)),
     };
+  }
+
+  /** Who went back in one Publication is at live in the next. */
+  #onPublished(publicationId: string): void {
+    const before = this.#publicationId;
+    this.#publicationId = publicationId;
+    if (before === undefined || before === publicationId || this.#chooser.choice.reason !== rewindReason) return;
+    if (this.#chooser.backToLive(performance.now())) this.#try();
+    this.#tellTransport();
   }
 
   /** The chosen transport takes the place of the one that was; the last picture stays until its first is there. */
@@ -127,7 +151,8 @@ export class PlaybackSwitch {
 
   #onLost(end: LinkEnd): void {
     if (this.#closed) return;
-    this.#chooser.onSocket(end.code === noPathCode);
+    // HLS has no socket, and says nothing of WebRTC's.
+    if (this.#active?.transport === 'webrtc') this.#chooser.onSocket(end.code === noPathCode);
     this.#chooser.onLost(performance.now());
     this.#options.events.onLost(end);
   }

@@ -294,7 +294,8 @@ export class Player {
   setMuted(muted: boolean): void {
     const { video } = this.#overlay;
     video.muted = muted;
-    if (muted || (!video.srcObject && !video.src)) return;
+    // Sound is heard when what was paused goes on.
+    if (muted || this.timeline?.paused || (!video.srcObject && !video.src)) return;
     video.play().catch(() => {
       video.muted = true;
       void video.play().catch(() => undefined);

@@ -3,8 +3,10 @@ import type { Consumer } from 'mediasoup-client/types';
 import { simulcastLayers } from '../rtc/chooseVideo.ts';
 import { ReceiverMeter } from '../rtc/ReceiverMeter.ts';
 import { Reconnector } from '../rtc/Reconnector.ts';
-import { ViewerLink } from '../rtc/ViewerLink.ts';
+import { ViewerLink, type ViewerLinkOptions } from '../rtc/ViewerLink.ts';
 import type { FrameExactOverlay } from './FrameExactOverlay.ts';
+import type { FrameSource } from './overlay/FrameSource.ts';
+import type { ComingVideo } from './overlay/VideoSwitch.ts';
 import type { Playback, PlaybackEvents, PlaybackFigures } from './Playback.ts';
 import { spatialLayers } from './spatialLayers.ts';
 
@@ -18,6 +20,8 @@ export interface WebRtcPlaybackOptions {
   /** Another Playback shows its pictures until ours are there. */
   takesOver: boolean;
   events: PlaybackEvents;
+  /** Default: `ViewerLink.create`. */
+  connect?: ((options: ViewerLinkOptions) => Promise<ViewerLink>) | undefined;
 }
 
 const ticksPerMeasure = 2;
@@ -37,6 +41,7 @@ export class WebRtcPlayback implements Playback {
   #video: Consumer | undefined;
   /** Of the layer that is being switched to. */
   #comingVideo: Consumer | undefined;
+  #coming: ComingVideo<FrameSource> | undefined;
   #audio: Consumer | undefined;
   /** The overlay's video is ours to give tracks to. */
   #shows: boolean;
@@ -70,8 +75,8 @@ export class WebRtcPlayback implements Playback {
   }
 
   #connect(): Promise<ViewerLink> {
-    const { streamId, token, signalingUrl, overlay, events } = this.#options;
-    return ViewerLink.create({
+    const { streamId, token, signalingUrl, overlay, events, connect = ViewerLink.create } = this.#options;
+    return connect({
       streamId,
       ...(token ? { token } : {}),
       signalingUrl,
@@ -112,14 +117,15 @@ export class WebRtcPlayback implements Playback {
     if (!this.#isShown(publicationId)) return;
     const { overlay } = this.#options;
     const tracks = this.#audio && !this.#audio.closed ? [consumer.track, this.#audio.track] : [consumer.track];
-    const shownId = overlay.frames.producerId;
-    if (!this.#shows || (shownId !== undefined && shownId !== consumer.producerId)) {
+    const { producerId: shownId, playsTracks } = overlay.frames;
+    // HLS beside which this is tried may be shown by now.
+    if (!this.#shows || !playsTracks || (shownId !== undefined && shownId !== consumer.producerId)) {
       return this.#switchTo(consumer, tracks);
     }
     this.#video = consumer;
     this.#layer = type === 'simple' ? null : this.#layer;
     // A connection made anew inside the same Publication brings new tracks of the same timestamps.
-    overlay.cancelSwitch();
+    this.#coming?.cancel();
     overlay.frames.setTracks(tracks, consumer.producerId);
     this.#applyTarget();
   }
@@ -129,10 +135,9 @@ export class WebRtcPlayback implements Playback {
     const { overlay } = this.#options;
     this.#comingVideo = consumer;
     this.#applyTarget();
-    consumer.observer.once('close', () => {
-      if (this.#comingVideo === consumer) overlay.cancelSwitch();
-    });
-    const isShown = await overlay.switchTracks(tracks, consumer.producerId);
+    const coming = (this.#coming = overlay.switchTracks(tracks, consumer.producerId));
+    consumer.observer.once('close', () => coming.cancel());
+    const isShown = await coming.shown;
     if (this.#comingVideo === consumer) this.#comingVideo = undefined;
     if (!isShown || this.#closed) return false;
     this.#video = consumer;
@@ -228,7 +233,7 @@ export class WebRtcPlayback implements Playback {
   close(reason: string): void {
     if (this.#closed) return;
     this.#closed = true;
-    if (!this.#shows) this.#options.overlay.cancelSwitch();
+    this.#coming?.cancel();
     this.#reconnector.link?.close(reason);
     this.#reconnector.close();
   }

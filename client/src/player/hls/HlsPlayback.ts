@@ -1,14 +1,16 @@
 import { Refusal, type PublicationView, type StreamView } from '@framelock/server/protocol';
 import { unixNowMs } from '../../signaling/ClockOffset.ts';
 import type { FrameExactOverlay } from '../FrameExactOverlay.ts';
+import type { FrameSource } from '../overlay/FrameSource.ts';
 import { storedVideo } from '../overlay/LayerClock.ts';
+import type { ComingVideo } from '../overlay/VideoSwitch.ts';
 import type { Playback, PlaybackEvents, PlaybackFigures, Rewinding } from '../Playback.ts';
 import { DetectionFeeder } from './DetectionFeeder.ts';
 import { HlsApi, type FoundPlaylist } from './HlsApi.ts';
-import { HlsMedia } from './HlsMedia.ts';
+import type { HlsMediaOptions } from './HlsMedia.ts';
 import type { HlsVideo } from './HlsVideo.ts';
 import { LiveFollower } from './LiveFollower.ts';
-import { NativeHlsVideo } from './NativeHlsVideo.ts';
+import { openHlsVideo } from './openHlsVideo.ts';
 
 /** A stored Publication, played from its playlist alone. */
 export interface RecordedPublication {
@@ -24,7 +26,13 @@ export interface HlsPlaybackOptions {
   /** Where to begin, seconds before live. */
   behindLiveS?: number | undefined;
   events: PlaybackEvents;
+  /** Default: an HlsApi of its own. */
+  api?: Api | undefined;
+  /** Default: `openHlsVideo`. */
+  openVideo?: ((options: HlsMediaOptions) => Promise<HlsVideo>) | undefined;
 }
+
+type Api = Pick<HlsApi, 'getStream' | 'findPlaylist' | 'getModel' | 'clock' | 'close'>;
 
 /** One Publication that plays. */
 interface Shown {
@@ -33,10 +41,24 @@ interface Shown {
   feeder: DetectionFeeder;
   media: HlsVideo;
   follower: LiveFollower;
+  coming: ComingVideo<FrameSource>;
   video: HTMLVideoElement;
-  isShown(): boolean;
+  /** As it was seen last: a media element that begins anew would play. */
+  paused: boolean;
+  pausesAgain: boolean;
+  begin: Beginning;
 }
 
+/** How what is opened next is to begin. */
+interface Beginning {
+  /** Of this one alone; undefined = of whichever is live. */
+  publicationId?: string;
+  /** undefined = at live. */
+  behindLiveS: number | undefined;
+  paused: boolean;
+}
+
+const atLive: Beginning = { behindLiveS: undefined, paused: false };
 const askWhilePlayingMs = 10_000;
 const askWhileWaitingMs = 2_000;
 const afterRefusalMs = 2_000;
@@ -49,10 +71,10 @@ const finalCodes = new Set(['unauthorized', 'forbidden', 'notFound', 'gone', 'ba
 export class HlsPlayback implements Playback {
   readonly transport = 'hls';
   readonly #options: HlsPlaybackOptions;
-  readonly #api: HlsApi;
+  readonly #api: Api;
   #view: StreamView | undefined;
   #shown: Shown | undefined;
-  #behindLiveS: number | undefined;
+  #begin: Beginning;
   #reconnections = 0;
   #overId: string | undefined;
   #idle = false;
@@ -65,13 +87,13 @@ export class HlsPlayback implements Playback {
 
   constructor(options: HlsPlaybackOptions) {
     this.#options = options;
-    this.#behindLiveS = options.behindLiveS;
-    this.#api = new HlsApi(options.token);
+    this.#begin = { ...atLive, behindLiveS: options.behindLiveS };
+    this.#api = options.api ?? new HlsApi(options.token);
     void this.#run();
   }
 
   get connected(): boolean {
-    return this.#shown !== undefined;
+    return this.#shown?.coming.isShown() ?? false;
   }
 
   get serverOffsetMs(): number | undefined {
@@ -161,27 +183,38 @@ export class HlsPlayback implements Playback {
   }
 
   async #open(found: FoundPlaylist, url: string, publication: PublicationView): Promise<void> {
-    const { overlay, token, recorded } = this.#options;
-    const byMse = await HlsMedia.supported();
-    if (this.#closed) return;
-    if (!byMse && !NativeHlsVideo.supported()) throw new Refusal('unsupported', 'this browser cannot play HLS');
+    const { overlay, token, recorded, openVideo = openHlsVideo } = this.#options;
     const feeder = new DetectionFeeder({
       onDetections: (bytes) => overlay.onDetections(bytes, true),
       onJump: () => overlay.forgetDetections(),
     });
-    const { video, isShown } = overlay.switchSource(feeder.clock, storedVideo);
+    const coming = overlay.switchSource(feeder.clock, storedVideo);
+    const { video } = coming.frames;
+    const { publicationId: lostId = publication.id } = this.#begin;
+    const begin = lostId === publication.id ? this.#begin : atLive;
+    const { paused } = begin;
     let open: Shown | undefined;
     const options = {
-      ...{ url, video, feeder, token, recorded: recorded !== undefined, behindLiveS: this.#behindLiveS },
+      ...{ url, video, feeder, token, recorded: recorded !== undefined, behindLiveS: begin.behindLiveS },
       onEnded: () => open && this.#over(open),
       onFailed: (reason: string) => open && this.#lose(open, reason),
     };
-    this.#behindLiveS = undefined;
-    const media = byMse ? await HlsMedia.create(options) : new NativeHlsVideo(options);
-    if (this.#closed) return media.close();
-    const follower = new LiveFollower(options.behindLiveS === undefined);
-    open = { publicationId: publication.id, found, feeder, media, follower, video, isShown };
+    const media = await openVideo(options).catch((error: unknown) => {
+      coming.cancel();
+      throw error;
+    });
+    if (this.#closed) {
+      coming.cancel();
+      return media.close();
+    }
+    const follower = new LiveFollower(begin.behindLiveS === undefined);
+    open = {
+      ...{ publicationId: publication.id, found, feeder, media, follower },
+      ...{ coming, video, begin, paused, pausesAgain: paused },
+    };
     this.#shown = open;
+    this.#begin = atLive;
+    video.addEventListener('emptied', () => (open!.pausesAgain = open!.paused));
     this.#toldProblem = '';
     if (this.#view) this.#tell(this.#view);
   }
@@ -211,9 +244,12 @@ export class HlsPlayback implements Playback {
   #lose(shown: Shown, reason: string): void {
     if (this.#shown !== shown) return;
     this.#reconnections++;
-    const { timeline } = shown.media;
-    // Who had gone back is brought back to the same place.
-    if (timeline && !timeline.atLive) this.#behindLiveS = timeline.liveS - timeline.positionS;
+    const { publicationId, paused, media, coming } = shown;
+    const { timeline } = media;
+    // Who had gone back is brought back to the same place. Before its first picture it is nowhere yet.
+    let { behindLiveS } = shown.begin;
+    if (timeline && coming.isShown()) behindLiveS = timeline.atLive ? undefined : timeline.liveS - timeline.positionS;
+    this.#begin = { publicationId, behindLiveS, paused };
     this.#closeShown();
     this.#options.events.onLost({ reason });
     setTimeout(() => this.#wake?.(), afterRefusalMs / 2);
@@ -221,6 +257,7 @@ export class HlsPlayback implements Playback {
 
   #closeShown(): void {
     this.#shown?.media.close();
+    this.#shown?.coming.cancel();
     this.#shown = undefined;
     this.#behindLiveMs = null;
   }
@@ -228,15 +265,26 @@ export class HlsPlayback implements Playback {
   onTick(): void {
     const shown = this.#shown;
     if (!shown) return;
+    if (shown.coming.isGone()) return this.#lose(shown, 'another video took its place');
+    this.#keepPaused(shown);
     const { timeline } = shown.media;
     const capturedAtMs = shown.video.readyState >= 2 ? shown.media.capturedAtMs(shown.video.currentTime) : undefined;
     const offsetMs = this.#api.clock.offsetMs ?? 0;
     this.#behindLiveMs =
       capturedAtMs === undefined || this.#options.recorded ? null : Math.max(0, unixNowMs() + offsetMs - capturedAtMs);
-    if (this.#behindLiveMs !== null && timeline?.atLive && shown.isShown()) {
+    if (this.#behindLiveMs !== null && timeline?.atLive && shown.coming.isShown()) {
       this.#options.overlay.latency.addCaptureToOverlay(this.#behindLiveMs);
     }
     if (!this.#options.recorded) this.#follow(shown);
+  }
+
+  /** What begins anew plays by itself; who had paused it is not to be surprised. It needs its picture first. */
+  #keepPaused(shown: Shown): void {
+    const { video, coming } = shown;
+    if (video.readyState < 2 || !coming.isShown()) return;
+    if (shown.pausesAgain) video.pause();
+    shown.pausesAgain = false;
+    shown.paused = video.paused;
   }
 
   #follow(shown: Shown): void {
@@ -249,16 +297,19 @@ export class HlsPlayback implements Playback {
         return this.#wake?.();
       case 'seekLive':
         // Before its first picture it is on its way there.
-        return shown.isShown() ? media.seekLive() : undefined;
+        return shown.coming.isShown() ? media.seekLive() : undefined;
       case 'over':
         return this.#over(shown);
+      case 'stalled':
+        // It goes on by itself: hls.js asks for what comes next until it gives up.
+        return shown.coming.isShown() ? this.#options.events.onLost({ reason: 'no new pictures come' }) : undefined;
       case 'none':
     }
   }
 
   get rewinding(): Rewinding | undefined {
     const shown = this.#shown;
-    if (!shown?.isShown()) return undefined;
+    if (!shown?.coming.isShown()) return undefined;
     const { media, video, follower } = shown;
     return {
       timeline: media.timeline,
@@ -267,11 +318,15 @@ export class HlsPlayback implements Playback {
         media.seek(positionS);
       },
       setPaused: (paused) => {
+        shown.paused = paused;
+        shown.pausesAgain = false;
         if (!paused) return void video.play().catch(() => undefined);
         follower.follows = false;
         video.pause();
       },
       backToLive: () => {
+        shown.paused = false;
+        shown.pausesAgain = false;
         follower.follows = true;
         if (this.#isLast(shown)) media.seekLive();
         else this.#over(shown);
@@ -334,7 +389,6 @@ export class HlsPlayback implements Playback {
   close(reason: string): void {
     if (this.#closed) return;
     this.#closed = true;
-    if (this.#shown && !this.#shown.isShown()) this.#options.overlay.cancelSwitch();
     this.#closeShown();
     this.#api.close();
     this.#wake?.();

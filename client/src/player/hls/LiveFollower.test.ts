@@ -38,6 +38,16 @@ describe('LiveFollower', () => {
     expect(steps(new LiveFollower(true), { ...empty, isOver: true }, 4)).toEqual(['none', 'none', 'none', 'over']);
   });
 
+  it('tells once that nothing comes, after the server was asked', () => {
+    const told = steps(new LiveFollower(true), empty, 20);
+    expect(told.filter((step) => step === 'stalled')).toHaveLength(1);
+    expect(told.indexOf('stalled')).toBeGreaterThan(told.indexOf('ask'));
+    const follower = new LiveFollower(true);
+    steps(follower, empty, 7);
+    follower.step(playing);
+    expect(steps(follower, empty, 8).at(-1)).toBe('stalled');
+  });
+
   it('starts over when media comes', () => {
     const follower = new LiveFollower(true);
     steps(follower, { ...empty, isOver: true }, 3);

@@ -9,13 +9,18 @@ export interface Followed {
   isOver: boolean;
 }
 
-/** `ask`: the server, whether it is over. `seekLive`: it fell behind. `over`: everything of it was shown. */
-export type FollowStep = 'none' | 'ask' | 'seekLive' | 'over';
+/**
+ * `ask`: the server, whether it is over. `seekLive`: it fell behind. `over`: everything of it was shown.
+ * `stalled`, once: for long nothing came, and it is not known to be over.
+ */
+export type FollowStep = 'none' | 'ask' | 'seekLive' | 'over' | 'stalled';
 
 /** Of a Publication whose playlist does not say that it ended: this long without media ahead, it is over here too. */
 const ticksUntilOver = 4;
 /** Of one whose playlist does: browsers hold back `ended` where sound and picture do not end together. */
 const ticksUntilEnded = 2;
+/** A picture that stands still for this long is called no longer live. */
+const ticksUntilStalled = 8;
 /** Sound and picture of the last Part need not end together. */
 const closeToEndS = 0.5;
 /** hls.js holds the picture back while it loads; below this nothing comes. */
@@ -51,6 +56,7 @@ export class LiveFollower {
   #endStep({ live, endS, positionS }: Timeline, isOver: boolean): FollowStep {
     const hasEnded = !live && endS - positionS < closeToEndS;
     if (hasEnded || isOver) return this.#emptyTicks >= (hasEnded ? ticksUntilEnded : ticksUntilOver) ? 'over' : 'none';
+    if (this.#emptyTicks === ticksUntilStalled) return 'stalled';
     return this.#emptyTicks % ticksUntilOver === ticksUntilEnded ? 'ask' : 'none';
   }
 }
