@@ -1,6 +1,7 @@
 import {
   bigint,
   boolean,
+  customType,
   doublePrecision,
   index,
   integer,
@@ -11,6 +12,7 @@ import {
   timestamp,
 } from 'drizzle-orm/pg-core';
 
+const bytes = customType<{ data: Uint8Array; driverData: Uint8Array }>({ dataType: () => 'bytea' });
 const instant = (name: string) => timestamp(name, { withTimezone: true, mode: 'date' });
 
 /** A publishable feed with a durable id and a key. */
@@ -95,6 +97,96 @@ export const recordings = pgTable(
   ],
 );
 
+/** A brand of the gallery. Bundled ones have their slug as id and are put in again with each new model. */
+export const brands = pgTable('brands', {
+  id: text('id').primaryKey(),
+  name: text('name').notNull(),
+  origin: text('origin', { enum: ['bundled', 'own'] }).notNull(),
+  enabled: boolean('enabled').notNull().default(true),
+  /** Null = the model's own. */
+  threshold: real('threshold'),
+  createdAt: instant('created_at').notNull().defaultNow(),
+});
+
+/** A reference image of a brand, as it is kept: a checked PNG (own), or the drawing as SVG (bundled). */
+export const brandImages = pgTable(
+  'brand_images',
+  {
+    id: text('id').primaryKey(),
+    brandId: text('brand_id')
+      .notNull()
+      .references(() => brands.id, { onDelete: 'cascade' }),
+    mediaType: text('media_type', { enum: ['image/png', 'image/svg+xml'] }).notNull(),
+    bytes: bytes('bytes').notNull(),
+    /** sha256 of the bytes, to tell an image that is there already. */
+    sha256: text('sha256').notNull(),
+    width: integer('width').notNull(),
+    height: integer('height').notNull(),
+    /** The server's PictureBox: where the mark is. */
+    box: jsonb('box').notNull(),
+    position: integer('position').notNull(),
+    /** Float32 little endian vectors by the model `modelSha256`; null = not embedded yet, or `problem` says why not. */
+    embeddings: bytes('embeddings'),
+    modelSha256: text('model_sha256'),
+    problem: text('problem'),
+  },
+  (table) => [index('brand_images_brand').on(table.brandId, table.position)],
+);
+
+/**
+ * Appearances of brands. Like Recordings they outlive their Stream and their brand (a report of last month must not
+ * change): no foreign keys, and the name as it was.
+ */
+export const appearances = pgTable(
+  'appearances',
+  {
+    id: text('id').primaryKey(),
+    streamId: text('stream_id').notNull(),
+    publicationId: text('publication_id').notNull(),
+    brandId: text('brand_id').notNull(),
+    name: text('name').notNull(),
+    /** Wall clock by the inference node. */
+    startedAt: instant('started_at').notNull(),
+    endedAt: instant('ended_at').notNull(),
+    seconds: doublePrecision('seconds').notNull(),
+    shareSeconds: doublePrecision('share_seconds').notNull(),
+    scoreSeconds: doublePrecision('score_seconds').notNull(),
+    largestShare: real('largest_share').notNull(),
+    frames: integer('frames').notNull(),
+    /** Float32 little endian, the server's heatmapCells of them: seconds. */
+    heatmap: bytes('heatmap').notNull(),
+    ended: boolean('ended').notNull(),
+    firstJpeg: bytes('first_jpeg'),
+    lastJpeg: bytes('last_jpeg'),
+  },
+  (table) => [
+    index('appearances_stream').on(table.streamId, table.startedAt),
+    index('appearances_publication').on(table.publicationId, table.startedAt),
+  ],
+);
+
+/** When a Publication was looked at: one row per run of an analysis. */
+export const exposureCoverage = pgTable(
+  'exposure_coverage',
+  {
+    runId: text('run_id').primaryKey(),
+    streamId: text('stream_id').notNull(),
+    publicationId: text('publication_id').notNull(),
+    startedAt: instant('started_at').notNull(),
+    endedAt: instant('ended_at').notNull(),
+    seconds: doublePrecision('seconds').notNull(),
+    frames: integer('frames').notNull(),
+  },
+  (table) => [
+    index('exposure_coverage_stream').on(table.streamId, table.startedAt),
+    index('exposure_coverage_publication').on(table.publicationId),
+  ],
+);
+
+export type BrandRow = typeof brands.$inferSelect;
+export type BrandImageRow = typeof brandImages.$inferSelect;
+export type AppearanceRow = typeof appearances.$inferSelect;
+export type ExposureCoverageRow = typeof exposureCoverage.$inferSelect;
 export type RecordingRow = typeof recordings.$inferSelect;
 export type StreamRow = typeof streams.$inferSelect;
 export type PublicationRow = typeof publications.$inferSelect;

@@ -16,7 +16,7 @@ import type { DetectResult } from './detect/Detector.ts';
 import type { DetectorLease, DetectorPool } from './detect/DetectorPool.ts';
 import type { Metrics } from './metrics.ts';
 import { DetectionPublisher } from './publish/DetectionPublisher.ts';
-import { encodeDetections } from './publish/encodeDetections.ts';
+import { encodeDetections } from '@framelock/server/protocol/analysis';
 
 const silentTapMs = 30_000;
 /** After the Detector gave up: how soon to ask for another, ms. */

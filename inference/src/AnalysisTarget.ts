@@ -3,7 +3,7 @@ import type { DecodeTarget } from './decode/decodeMessages.ts';
 import type { DecodeStream } from './decode/DecodeStream.ts';
 import type { DetectorLease } from './detect/DetectorPool.ts';
 import { createWaitingCell, takeWaiting } from './sample/WaitingSlot.ts';
-import { Tracker } from './track/Tracker.ts';
+import { Tracker } from '@framelock/server/protocol/analysis';
 
 /**
  * One Model's turn in an Analysis: its Detector, its revision, its tensor slots. It outlives its replacement until no

@@ -104,6 +104,12 @@ export function createFakeInference(nodeSecret: string, nodeId = 'inference-1'):
     },
     setModel: ({ publicationId, modelId }) => describe(publicationId, modelId),
     stopAnalysis: () => ({}),
+    brandModel: () => ({ model: null, bundled: [] }),
+    embedBrandImage: () => {
+      throw new Refusal('unavailable', 'this node has no brand model');
+    },
+    setGallery: () => ({}),
+    exposureStored: () => ({}),
     dump: () => ({}),
   };
   return FakeNode.create({ nodeId, kind: 'inference', contract: inferenceControlContract, handlers, nodeSecret });

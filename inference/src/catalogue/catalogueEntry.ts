@@ -1,6 +1,6 @@
 import { idSchema, outputFamilySchema } from '@framelock/server/protocol';
 import { z } from 'zod';
-import type { InputSpec } from '../detect/inputSpec.ts';
+import type { InputSpec } from '@framelock/server/protocol/analysis';
 
 const tripleSchema = z.tuple([z.number(), z.number(), z.number()]);
 const sizeSchema = z.number().int().min(16).max(4096);

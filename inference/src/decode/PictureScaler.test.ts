@@ -1,6 +1,6 @@
 import * as constants from 'node-av/constants';
 import { expect, it } from 'vitest';
-import { floatsPerPicture, type InputSpec } from '../detect/inputSpec.ts';
+import { floatsPerPicture, type InputSpec } from '@framelock/server/protocol/analysis';
 import { TensorSlots } from '../detect/TensorSlots.ts';
 import { PictureScaler } from './PictureScaler.ts';
 import type { Picture } from './VideoDecoder.ts';

@@ -1,9 +1,13 @@
 import * as constants from 'node-av/constants';
 import { SoftwareScaleContext } from 'node-av/lib';
-import type { InputSpec, Placement } from '../detect/inputSpec.ts';
-import { placePicture } from '../detect/inputSpec.ts';
+import {
+  fillPadding,
+  type InputSpec,
+  normalisePlanes,
+  type Placement,
+  placePicture,
+} from '@framelock/server/protocol/analysis';
 import { paddingMarks } from '../detect/TensorSlots.ts';
-import { fillPadding, normalisePlanes } from '../detect/preprocess.ts';
 import type { Picture } from './VideoDecoder.ts';
 
 /** swscale's SIMD may write a row up to the next 64 bytes: only rows that end there are written in place. */

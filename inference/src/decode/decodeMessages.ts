@@ -1,5 +1,5 @@
 import type { VideoCodec } from '@framelock/server/protocol/tap';
-import type { InputSpec } from '../detect/inputSpec.ts';
+import type { InputSpec } from '@framelock/server/protocol/analysis';
 
 /** Where sampled Frames go: the Detector's tensor slots, and the cell that says who owns the waiting one. */
 export interface DecodeTarget {

@@ -13,7 +13,7 @@ import { Analysis } from '../Analysis.ts';
 import { DecodePool } from './DecodePool.ts';
 import type { DetectRequest } from '../detect/Detector.ts';
 import type { DetectorPool } from '../detect/DetectorPool.ts';
-import { floatsPerPicture, type InputSpec, placePicture } from '../detect/inputSpec.ts';
+import { floatsPerPicture, type InputSpec, placePicture } from '@framelock/server/protocol/analysis';
 import { TensorSlots } from '../detect/TensorSlots.ts';
 import { createMetrics } from '../metrics.ts';
 

@@ -1,5 +1,5 @@
 import { codeBits, codeColumns as columns } from '@framelock/server/protocol/tap/testing';
-import type { InputSpec, Placement } from '../detect/inputSpec.ts';
+import type { InputSpec, Placement } from '@framelock/server/protocol/analysis';
 
 /** Tests and benches only: the number of `encodeClip`'s picture in a tensor, or why it can't be read: any doubt is a failure. */
 export function readNumber(spec: InputSpec, tensor: Float32Array, placement: Placement): number | string {

@@ -6,7 +6,7 @@ import { type SceneMarker, syntheticScene } from '../../models/marker/syntheticS
 import { bundledModelsDir, entryOf, readCatalogue } from '../catalogue/catalogueFile.ts';
 import { PictureScaler } from '../decode/PictureScaler.ts';
 import type { Picture } from '../decode/VideoDecoder.ts';
-import type { DetectedObject } from './DetectedObject.ts';
+import type { DetectedObject } from '@framelock/server/protocol/analysis';
 import { Detector } from './Detector.ts';
 
 const size = { width: 1280, height: 720 };

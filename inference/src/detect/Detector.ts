@@ -2,11 +2,15 @@ import { availableParallelism } from 'node:os';
 import { type ExecutionProvider, Refusal } from '@framelock/server/protocol';
 import type { CatalogueEntry } from '../catalogue/catalogueEntry.ts';
 import { Batcher } from './Batcher.ts';
-import type { DetectedObject } from './DetectedObject.ts';
+import {
+  type DetectedObject,
+  floatsPerPicture,
+  type InputSpec,
+  objectStride,
+  unpackObjects,
+} from '@framelock/server/protocol/analysis';
 import type { ExecutionProviderChoice } from './executionProviders.ts';
 import { InferenceThread } from './InferenceThread.ts';
-import { floatsPerPicture, type InputSpec } from './inputSpec.ts';
-import { objectStride, unpackObjects } from './postprocess.ts';
 import { TensorSlots } from './TensorSlots.ts';
 
 export interface DetectorOptions {

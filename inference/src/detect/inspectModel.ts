@@ -3,7 +3,7 @@ import { type InferenceSession, Tensor } from 'onnxruntime-node';
 import { type CatalogueEntry, inputSpecOf } from '../catalogue/catalogueEntry.ts';
 import { families } from './families/families.ts';
 import { type Decode, type FamilyContext, type FamilyMatch, type OutputTensor, shapeText } from './families/Family.ts';
-import { floatsPerPicture, type InputSpec } from './inputSpec.ts';
+import { floatsPerPicture, type InputSpec } from '@framelock/server/protocol/analysis';
 import { labelsFromMetadata } from './modelFormat.ts';
 
 /** What a first run of a model showed: how to feed it and how to read it. */

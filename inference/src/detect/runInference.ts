@@ -2,14 +2,12 @@
 import { parentPort, workerData } from 'node:worker_threads';
 import { type ExecutionProvider, Refusal, refusalOf } from '@framelock/server/protocol';
 import { InferenceSession, Tensor } from 'onnxruntime-node';
-import { BoxList } from './BoxList.ts';
+import { BoxList, packObjects, type Placement, placePicture } from '@framelock/server/protocol/analysis';
 import { missingLibraryOf } from './executionProviders.ts';
 import type { OutputTensor } from './families/Family.ts';
 import type { BatchOrder, InferenceThreadData, ThreadReport } from './InferenceThread.ts';
-import { type Placement, placePicture } from './inputSpec.ts';
 import { type InspectedModel, inspectModel, readOutput, sizesFeed } from './inspectModel.ts';
 import { readModelMetadata } from './modelFormat.ts';
-import { packObjects } from './postprocess.ts';
 
 const data = workerData as InferenceThreadData;
 const now = (): number => performance.timeOrigin + performance.now();

@@ -1,4 +1,14 @@
 import { z } from 'zod';
+import {
+  brandModelSchema,
+  bundledBrandSchema,
+  embeddingsSchema,
+  gallerySchema,
+  maxBrandImageBytes,
+  pictureBoxSchema,
+  sha256Schema,
+} from './brands.ts';
+import { exposureReportSchema } from './exposure.ts';
 import { idSchema, ipSchema, opaqueSchema, portSchema } from './ids.ts';
 import { analysisViewSchema, executionProviderSchema, modelDescriptionSchema, modelEntrySchema } from './model.ts';
 
@@ -45,6 +55,34 @@ export const inferenceControlContract = {
       result: z.object({ description: modelDescriptionSchema }),
     },
     stopAnalysis: { params: z.object({ publicationId: idSchema }), result: nothing },
+    /** The brand model that this node has, and the marks that come with it, page by page: `next` is the offset that follows. */
+    brandModel: {
+      params: z.object({ offset: z.number().int().nonnegative().default(0) }),
+      result: z.object({
+        model: brandModelSchema.nullable(),
+        bundled: z.array(bundledBrandSchema).max(200),
+        next: z.number().int().positive().optional(),
+      }),
+    },
+    /**
+     * What the brand model makes of one reference image (PNG or JPEG). `box`: where the mark is; without it the image is
+     * trimmed to its content, or the best mark found in it is taken. Refuses (`unsupported`) what can't be decoded and
+     * (`badRequest`) where no mark is found.
+     */
+    embedBrandImage: {
+      params: z.object({
+        imageBase64: z.base64().max(Math.ceil((maxBrandImageBytes * 4) / 3) + 4),
+        box: pictureBoxSchema.optional(),
+      }),
+      result: z.object({ modelSha256: sha256Schema, embeddings: embeddingsSchema, box: pictureBoxSchema }),
+    },
+    /** Replaces the gallery of this node; running analyses name by it from their next Frame on. */
+    setGallery: { params: gallerySchema, result: nothing },
+    /** Everything up to this ExposureReport of the Publication is in the database. */
+    exposureStored: {
+      params: z.object({ publicationId: idSchema, sequence: z.number().int().nonnegative() }),
+      result: nothing,
+    },
     dump: { params: nothing, result: opaqueSchema },
   },
   events: {
@@ -52,6 +90,7 @@ export const inferenceControlContract = {
     analysis: z.object({ publicationId: idSchema, analysis: analysisViewSchema }),
     /** The description changed without a request (an execution provider fell back). */
     modelDescription: z.object({ publicationId: idSchema, description: modelDescriptionSchema }),
+    exposure: exposureReportSchema,
     /** At most 60 KiB of JPEG. */
     poster: z.object({ publicationId: idSchema, jpegBase64: z.base64().max(82_000) }),
   },

@@ -5,7 +5,16 @@ export const executionProviderSchema = z.enum(['cpu', 'cuda', 'tensorrt', 'webgp
 export type ExecutionProvider = z.infer<typeof executionProviderSchema>;
 
 /** How a model's outputs are read; `inference/src/detect/families/` holds one decoder each. */
-export const outputFamilySchema = z.enum(['marker', 'yolox', 'nanodet', 'picodet', 'yolov8', 'yolo-e2e', 'detr']);
+export const outputFamilySchema = z.enum([
+  'brands',
+  'marker',
+  'yolox',
+  'nanodet',
+  'picodet',
+  'yolov8',
+  'yolo-e2e',
+  'detr',
+]);
 export type OutputFamily = z.infer<typeof outputFamilySchema>;
 
 /** One catalogued Model as the API and the models page show it. */

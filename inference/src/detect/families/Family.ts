@@ -1,4 +1,4 @@
-import type { BoxList } from '../BoxList.ts';
+import type { BoxList } from '@framelock/server/protocol/analysis';
 
 /** One output of a model run. `dims[0]` is the batch. */
 export interface OutputTensor {

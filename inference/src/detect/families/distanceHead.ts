@@ -1,4 +1,4 @@
-import type { BoxList } from '../BoxList.ts';
+import type { BoxList } from '@framelock/server/protocol/analysis';
 import {
   type Decode,
   type FamilyContext,

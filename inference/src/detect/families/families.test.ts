@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { BoxList, boxStride } from '../BoxList.ts';
+import { BoxList, boxStride } from '@framelock/server/protocol/analysis';
 import { families } from './families.ts';
 import type { FamilyContext, OutputTensor } from './Family.ts';
 

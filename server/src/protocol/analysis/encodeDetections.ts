@@ -1,6 +1,6 @@
 import { Encoder } from '@msgpack/msgpack';
-import { type DetectionMessage, maxObjectsPerFrame } from '@framelock/server/protocol';
-import type { DetectedObject } from '../detect/DetectedObject.ts';
+import { type DetectionMessage, maxObjectsPerFrame } from '../index.ts';
+import type { DetectedObject } from './DetectedObject.ts';
 
 /** float32 halves a message: 20 objects take about 750 bytes instead of 1,160. Whole numbers stay integers. */
 const encoder = new Encoder({ forceFloat32: true });

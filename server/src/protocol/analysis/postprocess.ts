@@ -1,4 +1,4 @@
-import { maxObjectsPerFrame } from '@framelock/server/protocol';
+import { maxObjectsPerFrame } from '../index.ts';
 import { type BoxList, boxStride } from './BoxList.ts';
 import type { DetectedObject } from './DetectedObject.ts';
 import type { Placement } from './inputSpec.ts';

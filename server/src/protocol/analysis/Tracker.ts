@@ -1,5 +1,5 @@
-import { rtpTicksBetween, videoClockRate } from '@framelock/server/protocol';
-import type { DetectedObject } from '../detect/DetectedObject.ts';
+import { rtpTicksBetween, videoClockRate } from '../index.ts';
+import type { DetectedObject } from './DetectedObject.ts';
 
 /** An ObjectTrack that was not seen for this long is over, RTP ticks. */
 const forgetAfterTicks = videoClockRate;

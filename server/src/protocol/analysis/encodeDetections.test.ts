@@ -1,5 +1,5 @@
 import { decode } from '@msgpack/msgpack';
-import { detectionMessageSchema, maxObjectsPerFrame } from '@framelock/server/protocol';
+import { detectionMessageSchema, maxObjectsPerFrame } from '../index.ts';
 import { describe, expect, it } from 'vitest';
 import { type AnalysedFrame, encodeDetections } from './encodeDetections.ts';
 

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import type { DetectedObject } from '../detect/DetectedObject.ts';
+import type { DetectedObject } from './DetectedObject.ts';
 import { Tracker } from './Tracker.ts';
 
 const object = (x: number, y: number, label = 0, size = 0.1): DetectedObject => {

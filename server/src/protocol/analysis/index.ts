@@ -1,0 +1,9 @@
+/** What analysing a picture takes beside the model run itself: the same on an inference node and in a browser. */
+export * from './BoxList.ts';
+export * from './DetectedObject.ts';
+export * from './encodeDetections.ts';
+export * from './inputSpec.ts';
+export * from './nms.ts';
+export * from './postprocess.ts';
+export * from './preprocess.ts';
+export * from './Tracker.ts';
