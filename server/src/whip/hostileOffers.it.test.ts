@@ -1,3 +1,4 @@
+import { Agent, request } from 'node:http';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { createFakeSfu, type FakeSfu } from '../../test/fakeNodes.ts';
 import { hostileOffers } from '../../test/hostileOffers.ts';
@@ -42,6 +43,29 @@ it.each(hostileOffers)('refuses %s', async (_, offer) => {
   }
   expect(bestMs).toBeLessThan(withinMs);
   expect(sfu.callsOf('produce')).toEqual([]);
+});
+
+it.each(['of known length', 'in chunks'])('a body %s that is too long leaves its connection usable', async (how) => {
+  const agent = new Agent({ keepAlive: true, maxSockets: 1 });
+  const post = (body: Buffer) =>
+    new Promise<[status: number | undefined, reused: boolean]>((resolve, reject) => {
+      const headers = { 'content-type': 'application/sdp', authorization: `Bearer ${stream.streamKey}` };
+      const length = how === 'in chunks' ? {} : { 'content-length': body.length };
+      const options = { agent, method: 'POST', headers: { ...headers, ...length } };
+      const sent = request(`${server.url}/whip/${stream.id}`, options, (answer) => {
+        answer.resume().on('end', () => resolve([answer.statusCode, sent.reusedSocket]));
+      });
+      sent.on('error', reject);
+      // Without an earlier write, end() would tell the length of its own.
+      sent.write(body.subarray(0, 100));
+      sent.end(body.subarray(100));
+    });
+  try {
+    expect(await post(Buffer.alloc(1_000_000, 'v'))).toEqual([413, false]);
+    expect(await post(Buffer.from('v=0'))).toEqual([400, true]);
+  } finally {
+    agent.destroy();
+  }
 });
 
 it('works afterwards, and has kept nothing of them', async () => {
