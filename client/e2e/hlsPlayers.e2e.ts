@@ -5,6 +5,9 @@ import { playable, playTogether, type GroupReport, type PlayerName } from './pla
 
 const seconds = 20;
 const players: PlayerName[] = ['validator', 'FFmpeg', 'ffprobe', 'hls.js', 'hls.js without LL', 'Shaka Player'];
+const pages = ['hls.js', 'hls.js without LL', 'Shaka Player'] as const;
+/** Share of what is published; the rates are those of two stretches that do not begin at the same time. */
+const leastPictures = 0.9;
 /** Three pages that decode, one that encodes, on two cores: a short hold-up is the machine's. */
 const stallsAllowed = 1;
 
@@ -44,8 +47,14 @@ describe("over HLS, others' players play what we serve", { timeout: 240_000, ret
       expect(played(report, name).stalls).toEqual([]);
     }
     expect(played(report, 'FFmpeg').figures).toMatchObject({ picturesCompared: expect.any(Number) });
-    for (const name of ['FFmpeg', 'hls.js', 'hls.js without LL', 'Shaka Player'] as const) {
+    for (const name of ['FFmpeg', ...pages] as const) {
       expect(played(report, name).secondsPlayed, name).toBeGreaterThan(seconds * 0.75);
+    }
+    // Also of a player that closes up over what it lost, so that neither holes nor stalls tell of it.
+    const published = pictureRate(played(report, 'FFmpeg'));
+    for (const name of pages) {
+      const { pictures } = played(report, name).figures as { pictures: { perSecond: number } };
+      expect(pictures.perSecond / published, `pictures of ${name}`).toBeGreaterThan(leastPictures);
     }
   });
 
@@ -70,6 +79,12 @@ function played({ clients }: GroupReport, name: string) {
   return found;
 }
 
+/** Of what FFmpeg read, whose times are checked one by one. */
+function pictureRate({ figures }: ReturnType<typeof played>): number {
+  const { video } = figures.streams as { video: { packets: number; seconds: number } };
+  return video.packets / video.seconds;
+}
+
 /** A stall that is allowed is an error to hls.js, which goes on; and busy cores make a page slow without one. */
 const isFault = (error: string): boolean =>
   !/^(bufferStalledError|bufferNudgeOnStall|slower than the clock)/.test(error);
@@ -77,9 +92,9 @@ const isFault = (error: string): boolean =>
 function brief(client: GroupReport['clients'][number]) {
   if ('skipped' in client) return client;
   const { secondsPlayed, stalls, gaps, jumps, errors, figures } = client;
-  const { behindEdgeS, behindCaptureS, pageLagMs, leastAheadS } = figures;
+  const { behindEdgeS, behindCaptureS, pageLagMs, leastAheadS, pictures, streams } = figures;
   return {
     ...{ client: client.client, secondsPlayed, stalls, gaps, jumps, errors },
-    ...{ behindEdgeS, behindCaptureS, pageLagMs, leastAheadS },
+    ...{ behindEdgeS, behindCaptureS, pageLagMs, leastAheadS, pictures, streams },
   };
 }

@@ -13,7 +13,7 @@ interface PagePlayerParts {
   lowLatency: boolean;
 }
 
-/** As these players are out of the box: none of our own settings. */
+/** As these players are out of the box, but for Shaka Player's `sequenceMode`. */
 const pagePlayers: Record<PagePlayer, PagePlayerParts> = {
   'hls.js': {
     script: { path: 'hls.js/dist/hls.min.js', package: 'hls.js' },
@@ -162,6 +162,13 @@ interface ShakaError {
   data: unknown[];
 }
 
+/**
+ * Its default, `sequenceMode: false`, loses Parts (shaka-player#10589): where media time is above the playlist's, which it
+ * nearly always is here, it adds 1 ms to `timestampOffset` for the Edge of old, takes that for a change at the next
+ * append, and calls `SourceBuffer.abort()`, after which the browser drops what comes before a key frame. Whether 1 ms
+ * is a change is a matter of how doubles round at this RTP timestamp: with two Publications of three.
+ * Repaired by shaka-player#10559, which is in no release up to 5.2.12.
+ */
 async function startShaka(url: string): Promise<boolean> {
   interface Player {
     attach(video: HTMLVideoElement): Promise<void>;
@@ -178,7 +185,7 @@ async function startShaka(url: string): Promise<boolean> {
   const words = ({ severity, category, code, data }: ShakaError) =>
     `${severity === 2 ? 'fatal: ' : ''}${category}.${code} ${String(data?.[0] ?? '').slice(0, 200)}`;
   player.addEventListener('error', ({ detail }) => error(words(detail)));
-  player.configure({ streaming: { lowLatencyMode: true } });
+  player.configure({ streaming: { lowLatencyMode: true }, manifest: { hls: { sequenceMode: true } } });
   window.watchedVideo.player = {
     behindEdgeS: () => player.getStats().liveLatency,
     shownAtMs: () => player.getPlayheadTimeAsDate()?.getTime(),

@@ -13,7 +13,8 @@ export interface VideoWatch {
   errors: string[];
   errorsOfStartUp: string[];
   seeks: number;
-  pictures: { decoded: number; dropped: number; shown: number; longestStepMs: number };
+  /** `perSecond`: decoded for each second of media that was played; a player can close up over holes, but not fill them. */
+  pictures: { decoded: number; dropped: number; shown: number; longestStepMs: number; perSecond: number | null };
   leastBufferedAheadS: number | null;
   /** Behind the newest media in the playlist, as the player says. */
   behindEdgeS: (number | null)[];
@@ -64,6 +65,7 @@ export function watchVideo(settleMs: number): void {
   let firstPlayed: number | undefined;
   let countsFrom: number | undefined;
   let playedFromS = 0;
+  let decodedBefore = 0;
   let stallsOfStartUp = 0;
   let seeks = 0;
   let leastAheadS = Number.POSITIVE_INFINITY;
@@ -141,6 +143,7 @@ export function watchVideo(settleMs: number): void {
     if (time > 0 && moved > 0 && firstPlayed === undefined && element.readyState >= 3) firstPlayed = at;
     if (firstPlayed !== undefined && !counts() && at - firstPlayed >= settleMs) {
       [countsFrom, playedFromS] = [at, time];
+      decodedBefore = element.getVideoPlaybackQuality().totalVideoFrames;
       open = undefined;
     } else if (counts()) {
       const expected = ((at - last.at) / 1000) * element.playbackRate;
@@ -180,9 +183,11 @@ export function watchVideo(settleMs: number): void {
       goesOn(at);
       const quality = element.getVideoPlaybackQuality();
       const sorted = lags.toSorted((a, b) => a - b);
+      const secondsPlayed = counts() ? Math.round((element.currentTime - playedFromS) * 10) / 10 : 0;
+      const decoded = quality.totalVideoFrames;
       return {
         startedAfterS: firstPlayed === undefined ? undefined : Math.round((firstPlayed - began) / 100) / 10,
-        secondsPlayed: counts() ? Math.round((element.currentTime - playedFromS) * 10) / 10 : 0,
+        secondsPlayed,
         wallSeconds: countsFrom === undefined ? 0 : Math.round((at - countsFrom) / 100) / 10,
         stalls: stalls.map((one) => ({ ...one, bufferedAheadS: Math.round(one.bufferedAheadS * 100) / 100 })),
         stallsOfStartUp,
@@ -192,10 +197,11 @@ export function watchVideo(settleMs: number): void {
         errorsOfStartUp,
         seeks,
         pictures: {
-          decoded: quality.totalVideoFrames,
+          decoded,
           dropped: quality.droppedVideoFrames,
           shown,
           longestStepMs: Math.round(longestStepMs),
+          perSecond: secondsPlayed > 0 ? Math.round(((decoded - decodedBefore) / secondsPlayed) * 10) / 10 : null,
         },
         leastBufferedAheadS: Number.isFinite(leastAheadS) ? Math.round(leastAheadS * 100) / 100 : null,
         behindEdgeS: spread(edges),
