@@ -145,10 +145,13 @@ export class ObsPublisher {
       this.#tracks.push(...layers.map(({ track }) => track));
       const give = (n: number) => {
         const dtsUs = Math.round((n * 1e6) / clip.fps);
+        // Asked once a frame: the track opens on a thread of its own, also between two layers of one frame, and those
+        // behind would have a frame more than those before.
+        const open = video.isOpen();
         for (const [i, { accessUnits, track, inOrder }] of layers.entries()) {
           if (n < (lateFrames[i] ?? 0)) continue;
-          if (track.isOpen && lost[i]! > 0) {
-            lost[i]!--;
+          if (!open || lost[i]! > 0) {
+            if (open) lost[i]!--;
             track.drop(dtsUs);
             continue;
           }

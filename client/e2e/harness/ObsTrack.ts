@@ -44,7 +44,7 @@ export class ObsTrack {
     this.#clock = new ObsClock(clockRate, begin);
   }
 
-  get isOpen(): boolean {
+  get #isOpen(): boolean {
     return !this.#closed && this.#track.isOpen();
   }
 
@@ -70,7 +70,7 @@ export class ObsTrack {
   }
 
   #send(dtsUs: number, packetize: (timestamp: number) => Buffer[]): void {
-    const timestamp = this.#clock.next(dtsUs, this.isOpen);
+    const timestamp = this.#clock.next(dtsUs, this.#isOpen);
     if (timestamp === undefined) return;
     for (const packet of packetize(timestamp)) this.#track.sendMessageBinary(packet);
     const nowMs = performance.timeOrigin + performance.now();
