@@ -2,6 +2,7 @@ import { sql } from 'drizzle-orm';
 import type { DatabaseConnection } from './connection.ts';
 import { PgliteConnection } from './PgliteConnection.ts';
 import { PostgresConnection } from './PostgresConnection.ts';
+import { BrandStore } from './stores/BrandStore.ts';
 import { NodeStore } from './stores/NodeStore.ts';
 import { PublicationStore } from './stores/PublicationStore.ts';
 import { RecordingStore } from './stores/RecordingStore.ts';
@@ -21,6 +22,7 @@ export class Database {
   readonly publications: PublicationStore;
   readonly nodes: NodeStore;
   readonly recordings: RecordingStore;
+  readonly brands: BrandStore;
   readonly #connection: DatabaseConnection;
 
   private constructor(connection: DatabaseConnection) {
@@ -29,6 +31,7 @@ export class Database {
     this.publications = new PublicationStore(connection.drizzle);
     this.nodes = new NodeStore(connection.drizzle);
     this.recordings = new RecordingStore(connection.drizzle);
+    this.brands = new BrandStore(connection.drizzle);
   }
 
   /** @throws UnusableDatabase where the folder is in use, or the database does not answer or refuses us. */

@@ -1,6 +1,14 @@
 export { Database, type DatabaseOptions } from './Database.ts';
 export { UnusableDatabase } from './UnusableDatabase.ts';
-export type { NodeRow, PublicationRow, RecordingRow, StreamRow } from './schema.ts';
+export type { BrandImageRow, BrandRow, NodeRow, PublicationRow, RecordingRow, StreamRow } from './schema.ts';
+export type {
+  BrandChange,
+  BrandImageFacts,
+  BrandStore,
+  BundledBrandRow,
+  KnownBrand,
+  NewBrandImage,
+} from './stores/BrandStore.ts';
 export type { NodeStore } from './stores/NodeStore.ts';
 export type { PublicationStore } from './stores/PublicationStore.ts';
 export type { KnownRecording, RecordingFacts, RecordingPosition, RecordingStore } from './stores/RecordingStore.ts';

@@ -1,3 +1,4 @@
+import { sql } from 'drizzle-orm';
 import {
   bigint,
   boolean,
@@ -10,6 +11,7 @@ import {
   real,
   text,
   timestamp,
+  uniqueIndex,
 } from 'drizzle-orm/pg-core';
 
 const bytes = customType<{ data: Uint8Array; driverData: Uint8Array }>({ dataType: () => 'bytea' });
@@ -98,14 +100,34 @@ export const recordings = pgTable(
 );
 
 /** A brand of the gallery. Bundled ones have their slug as id and are put in again with each new model. */
-export const brands = pgTable('brands', {
-  id: text('id').primaryKey(),
-  name: text('name').notNull(),
-  origin: text('origin', { enum: ['bundled', 'own'] }).notNull(),
-  enabled: boolean('enabled').notNull().default(true),
-  /** Null = the model's own. */
-  threshold: real('threshold'),
-  createdAt: instant('created_at').notNull().defaultNow(),
+export const brands = pgTable(
+  'brands',
+  {
+    id: text('id').primaryKey(),
+    name: text('name').notNull(),
+    origin: text('origin', { enum: ['bundled', 'own'] }).notNull(),
+    enabled: boolean('enabled').notNull().default(true),
+    /** Null = the model's own. */
+    threshold: real('threshold'),
+    createdAt: instant('created_at').notNull().defaultNow(),
+  },
+  (table) => [
+    // Of own ones only: what comes with a later model may bear a name that somebody has given already.
+    uniqueIndex('brands_own_name')
+      .on(sql`lower(${table.name})`)
+      .where(sql`${table.origin} = 'own'`),
+  ],
+);
+
+/** One row: what the gallery is as a whole. */
+export const galleryState = pgTable('gallery_state', {
+  id: integer('id').primaryKey(),
+  /** Grows with each statement that changes `brands` or `brand_images`, by triggers of the database's own. */
+  revision: bigint('revision', { mode: 'number' }).notNull(),
+  /** The server's BrandModel that was seen last. */
+  model: jsonb('model'),
+  /** Of the model whose bundled brands are all in. */
+  bundledSha256: text('bundled_sha256'),
 });
 
 /** A reference image of a brand, as it is kept: a checked PNG (own), or the drawing as SVG (bundled). */
@@ -184,6 +206,7 @@ export const exposureCoverage = pgTable(
 );
 
 export type BrandRow = typeof brands.$inferSelect;
+export type GalleryStateRow = typeof galleryState.$inferSelect;
 export type BrandImageRow = typeof brandImages.$inferSelect;
 export type AppearanceRow = typeof appearances.$inferSelect;
 export type ExposureCoverageRow = typeof exposureCoverage.$inferSelect;
