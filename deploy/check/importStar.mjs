@@ -10,6 +10,7 @@ const packages = ['server', 'sfu', 'inference', 'client', 'db', 'deploy'];
 /** `node` needs node:crypto, `tap` receives RTP by UDP: for Node only. `tap/testing` is its sender, for tests and benches. */
 const nodeProtocol = [
   '@framelock/server/protocol',
+  '@framelock/server/protocol/analysis',
   '@framelock/server/protocol/node',
   '@framelock/server/protocol/tap',
   '@framelock/server/protocol/tap/testing',
@@ -19,7 +20,7 @@ const mayImport = {
   server: ['@framelock/db'],
   sfu: nodeProtocol,
   inference: nodeProtocol,
-  client: ['@framelock/server/protocol'],
+  client: ['@framelock/server/protocol', '@framelock/server/protocol/analysis'],
   db: [],
   deploy: [],
 };
@@ -56,6 +57,8 @@ const benchFolder = 'deploy/bench/';
 const benchMayReach = ['client/e2e/', 'client/src/cli/'];
 
 const protocolFolder = 'server/src/protocol/';
+/** Beside zod: detection messages are MessagePack, wherever they are made. */
+const protocolMayImport = { 'server/src/protocol/analysis/': '@msgpack/msgpack' };
 
 /** Why a file (path from the root, with `/`) may not import a specifier; nothing when it may. */
 export function crossing(file, specifier) {
@@ -64,7 +67,11 @@ export function crossing(file, specifier) {
   if (here === undefined) return undefined;
   if (specifier.startsWith('.')) return relativeCrossing(file, here, specifier);
   if (specifier.startsWith('node:')) return undefined;
-  if (file.startsWith(protocolFolder) && !isTest(file) && specifier !== 'zod' && !specifier.startsWith('zod/'))
+  const allowed = Object.entries(protocolMayImport).some(
+    ([folder, one]) => file.startsWith(folder) && specifier === one,
+  );
+  const isZod = specifier === 'zod' || specifier.startsWith('zod/');
+  if (file.startsWith(protocolFolder) && !isTest(file) && !isZod && !allowed)
     return `server/src/protocol/ imports only zod and itself, not ${specifier}`;
   if (specifier.startsWith('@framelock/')) {
     if (mayImport[here].includes(specifier)) return undefined;

@@ -24,6 +24,7 @@ import type { DetectorPool } from './detect/DetectorPool.ts';
 import { floatsPerPicture, type InputSpec, placePicture } from '@framelock/server/protocol/analysis';
 import { TensorSlots } from './detect/TensorSlots.ts';
 import { createMetrics } from './metrics.ts';
+import { NodeGallery } from './brands/NodeGallery.ts';
 
 /**
  * The heart of the product: real encoders, real UDP with loss, the real chain up to the tensor. Each picture says its
@@ -97,6 +98,7 @@ function barcodeDetectors(specs: Record<string, InputSpec>, modelMs: (random: Ra
   };
   return {
     pool: pool as unknown as DetectorPool,
+    gallery: NodeGallery.none(),
     problems,
     open: () => ({ leases, slots: [...slots.values()].reduce((sum, s) => sum + s.used, 0) }),
   };
@@ -207,6 +209,7 @@ async function createRig(rig: Rig) {
     maxFps,
     decodePool,
     detectorPool: detectors.pool,
+    gallery: NodeGallery.none(),
     metrics,
     log: pino({ level: 'silent' }),
     onDescription: () => {},

@@ -1,4 +1,5 @@
 import { type AnalysisView, type ModelDescription, Refusal } from '@framelock/server/protocol';
+import { encodeDetections } from '@framelock/server/protocol/analysis';
 import {
   readTapParameters,
   RtpReceiver,
@@ -9,6 +10,7 @@ import {
 import type { Logger } from 'pino';
 import { AnalysisCounts } from './AnalysisCounts.ts';
 import { AnalysisTarget } from './AnalysisTarget.ts';
+import type { NodeGallery } from './brands/NodeGallery.ts';
 import type { DecodedReport, WaitingPicture } from './decode/decodeMessages.ts';
 import type { DecodePool } from './decode/DecodePool.ts';
 import type { DecodeStream } from './decode/DecodeStream.ts';
@@ -16,7 +18,6 @@ import type { DetectResult } from './detect/Detector.ts';
 import type { DetectorLease, DetectorPool } from './detect/DetectorPool.ts';
 import type { Metrics } from './metrics.ts';
 import { DetectionPublisher } from './publish/DetectionPublisher.ts';
-import { encodeDetections } from '@framelock/server/protocol/analysis';
 
 const silentTapMs = 30_000;
 /** After the Detector gave up: how soon to ask for another, ms. */
@@ -31,6 +32,7 @@ export interface AnalysisOptions {
   maxFps: number;
   decodePool: DecodePool;
   detectorPool: DetectorPool;
+  gallery: NodeGallery;
   metrics: Metrics;
   log: Logger;
   onDescription(description: ModelDescription): void;
@@ -180,6 +182,7 @@ export class Analysis {
       revision: this.#nextRevision++,
       lease,
       maxFps: this.#options.maxFps,
+      gallery: this.#options.gallery.indexFor(lease.modelId),
     });
     this.#waiting = undefined;
     this.#fault = undefined;
@@ -188,6 +191,15 @@ export class Analysis {
       previous.retire();
     }
     this.#target.install(this.#stream!);
+  }
+
+  /** The node's gallery changed: the next message already has the new names, under a revision of its own. */
+  galleryChanged(): void {
+    const target = this.#target;
+    const index = target && this.#options.gallery.indexFor(target.description.modelId);
+    if (!target || !index || !target.setGallery(index, this.#nextRevision)) return;
+    this.#nextRevision++;
+    this.#options.onDescription(target.description);
   }
 
   #letGoBefore(targetId: number): void {
@@ -247,6 +259,9 @@ export class Analysis {
     this.#fault = undefined;
     this.#analysedWidth = picture.width;
     this.#analysedHeight = picture.height;
+    const { objects } = result;
+    const trackIds = target.tracker.update(objects, picture.ticks);
+    target.namer?.name(objects, trackIds, picture.ticks);
     const sentAtMs = unixMs();
     const { bytes, cut } = encodeDetections({
       publicationId: this.publicationId,
@@ -259,8 +274,8 @@ export class Analysis {
       decodedAtMs: picture.decodedAtMs,
       inferredAtMs: result.finishedAtMs,
       sentAtMs,
-      objects: result.objects,
-      trackIds: target.tracker.update(result.objects, picture.ticks),
+      objects,
+      trackIds,
     });
     const { metrics } = this.#options;
     if (cut > 0) metrics.objectsCut.inc(cut);

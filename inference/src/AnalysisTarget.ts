@@ -1,9 +1,9 @@
 import type { ModelDescription } from '@framelock/server/protocol';
+import { BrandNamer, type GalleryIndex, Tracker } from '@framelock/server/protocol/analysis';
 import type { DecodeTarget } from './decode/decodeMessages.ts';
 import type { DecodeStream } from './decode/DecodeStream.ts';
 import type { DetectorLease } from './detect/DetectorPool.ts';
 import { createWaitingCell, takeWaiting } from './sample/WaitingSlot.ts';
-import { Tracker } from '@framelock/server/protocol/analysis';
 
 /**
  * One Model's turn in an Analysis: its Detector, its revision, its tensor slots. It outlives its replacement until no
@@ -11,10 +11,12 @@ import { Tracker } from '@framelock/server/protocol/analysis';
  */
 export class AnalysisTarget {
   readonly targetId: number;
-  readonly description: ModelDescription;
+  /** Names marks by the gallery, where the Model is a brand model. */
+  readonly namer: BrandNamer | undefined;
   readonly lease: DetectorLease;
   readonly tracker = new Tracker();
   readonly #maxFps: number;
+  #description: ModelDescription;
   #cell = createWaitingCell();
   /** The slot that the decode thread holds. */
   #slot: number | undefined;
@@ -23,20 +25,41 @@ export class AnalysisTarget {
   #letGo = false;
   #disposed = false;
 
-  constructor(options: { targetId: number; revision: number; lease: DetectorLease; maxFps: number }) {
+  constructor(options: {
+    targetId: number;
+    revision: number;
+    lease: DetectorLease;
+    maxFps: number;
+    gallery?: GalleryIndex | undefined;
+  }) {
     this.targetId = options.targetId;
     this.lease = options.lease;
     this.#maxFps = options.maxFps;
     const { detector, modelId, name } = options.lease;
-    this.description = {
+    const { gallery } = options;
+    const brands = gallery && detector.brands;
+    this.namer = brands && new BrandNamer(gallery, { unknownThreshold: brands.unknownThreshold });
+    this.#description = {
       revision: options.revision,
       modelId,
       name,
-      labels: detector.labels,
+      labels: this.namer?.index.labels ?? detector.labels,
       inputWidth: detector.inputSpec.width,
       inputHeight: detector.inputSpec.height,
       executionProvider: detector.executionProvider,
     };
+  }
+
+  get description(): ModelDescription {
+    return this.#description;
+  }
+
+  /** Names by another gallery from now on. False: this Model does not name. */
+  setGallery(gallery: GalleryIndex, revision: number): boolean {
+    if (!this.namer) return false;
+    this.namer.setIndex(gallery);
+    this.#description = { ...this.#description, revision, labels: gallery.labels };
+    return true;
   }
 
   get retired(): boolean {

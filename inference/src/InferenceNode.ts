@@ -9,6 +9,9 @@ import {
 import { readUdpDrops, type ReceiverCounts, type SocketAddress, unixMs } from '@framelock/server/protocol/tap';
 import type { Logger } from 'pino';
 import { Analysis } from './Analysis.ts';
+import { BrandEnroller } from './brands/BrandEnroller.ts';
+import { brandHandlers } from './brands/brandHandlers.ts';
+import { NodeGallery } from './brands/NodeGallery.ts';
 import { ModelCatalogue } from './catalogue/ModelCatalogue.ts';
 import type { Config } from './config.ts';
 import { ControlServer } from './control/ControlServer.ts';
@@ -31,6 +34,8 @@ export class InferenceNode {
   readonly #log: Logger;
   readonly #metrics: Metrics;
   readonly #catalogue: ModelCatalogue;
+  readonly #gallery: NodeGallery;
+  readonly #enroller: BrandEnroller | undefined;
   readonly #detectorPool: DetectorPool;
   readonly #decodePool: DecodePool;
   readonly #analyses = new Map<string, Analysis>();
@@ -49,10 +54,11 @@ export class InferenceNode {
   #warnedOfBuffer = false;
   #closed = false;
 
-  private constructor(config: Config, log: Logger, catalogue: ModelCatalogue) {
+  private constructor(config: Config, log: Logger, catalogue: ModelCatalogue, gallery: NodeGallery) {
     this.#config = config;
     this.#log = log;
     this.#catalogue = catalogue;
+    this.#gallery = gallery;
     this.#metrics = createMetrics();
     this.#decodePool = new DecodePool({
       threads: config.DECODE_THREADS,
@@ -70,11 +76,17 @@ export class InferenceNode {
         this.#reloadDefaultModel();
       },
     });
+    const { model } = gallery;
+    this.#enroller = model
+      ? new BrandEnroller({ detectorPool: this.#detectorPool, modelId: model.modelId })
+      : undefined;
   }
 
   static async create(config: Config, log: Logger): Promise<InferenceNode> {
     const catalogue = await ModelCatalogue.create({ modelsDir: config.MODELS_DIR, model: config.MODEL });
-    const node = new InferenceNode(config, log, catalogue);
+    const gallery = await NodeGallery.create(catalogue);
+    if (gallery.problem !== undefined) log.warn({ reason: gallery.problem }, 'the gallery is not complete');
+    const node = new InferenceNode(config, log, catalogue, gallery);
     await node.#loadDefaultModel();
     node.#control = await ControlServer.create({
       host: config.CONTROL_HOST,
@@ -178,6 +190,10 @@ export class InferenceNode {
         if (analysis) this.#end(analysis, 'stopped by the server');
         return {};
       },
+      ...brandHandlers(this.#gallery, this.#enroller, () => {
+        for (const analysis of this.#analyses.values()) analysis.galleryChanged();
+      }),
+      exposureStored: () => ({}),
       dump: () => this.dump(),
     };
   }
@@ -191,6 +207,7 @@ export class InferenceNode {
       maxFps: this.#config.ANALYSIS_MAX_FPS,
       decodePool: this.#decodePool,
       detectorPool: this.#detectorPool,
+      gallery: this.#gallery,
       metrics: this.#metrics,
       log: this.#log,
       onDescription: (description) => this.#emitDescription(analysis, description),

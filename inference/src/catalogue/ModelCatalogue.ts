@@ -126,6 +126,16 @@ export class ModelCatalogue {
     return { ...model.entry, path: model.path };
   }
 
+  /** The brand model on this node: the default Model where it is one. */
+  brandModel(): (CatalogueEntry & { path: string; brands: NonNullable<CatalogueEntry['brands']> }) | undefined {
+    const ids = [this.#defaultModelId, ...this.#models.keys()];
+    for (const id of ids) {
+      const { entry, path } = this.#models.get(id) ?? {};
+      if (entry?.brands && path !== undefined && existsSync(path)) return { ...entry, brands: entry.brands, path };
+    }
+    return undefined;
+  }
+
   /** Downloads, verifies and inspects a catalogued model. Asked twice at once, it is done once. */
   add(modelId: string, options: AddOptions = {}): Promise<ModelEntry> {
     const running = this.#adding.get(modelId);

@@ -40,6 +40,17 @@ export const catalogueRecordSchema = z.object({
   scoreThreshold: z.number().min(0).max(1).default(0.35),
   /** 1 = the model has suppressed duplicates itself. */
   nmsIou: z.number().min(0).max(1).default(0.45),
+  /** Of family `brands`: how its marks get their names. */
+  brands: z
+    .object({
+      /** Cosine similarity from which a mark is named. */
+      matchThreshold: z.number().min(0).max(1),
+      /** Score from which a mark without a name is shown. */
+      unknownThreshold: z.number().min(0).max(1),
+      /** The marks that come with it, relative to inference/models. */
+      gallery: z.string().regex(/^[\w-]+\/[\w-]+\.json$/),
+    })
+    .optional(),
 });
 export type CatalogueRecord = z.infer<typeof catalogueRecordSchema>;
 
@@ -58,6 +69,7 @@ export interface CatalogueEntry {
   input: InputSpec;
   scoreThreshold: number;
   nmsIou: number;
+  brands?: CatalogueRecord['brands'];
 }
 
 export function inputSpecOf(input: CatalogueInput): InputSpec {

@@ -16,6 +16,7 @@ import type { DetectorPool } from '../detect/DetectorPool.ts';
 import { floatsPerPicture, type InputSpec, placePicture } from '@framelock/server/protocol/analysis';
 import { TensorSlots } from '../detect/TensorSlots.ts';
 import { createMetrics } from '../metrics.ts';
+import { NodeGallery } from '../brands/NodeGallery.ts';
 
 /**
  * CPU per source frame and last-packet-to-tensor time of the decode path, without a model: another process replays
@@ -111,6 +112,7 @@ async function measure(): Promise<void> {
     maxFps: Number(arguments_.fps),
     decodePool,
     detectorPool: { acquire: () => Promise.resolve(lease) } as unknown as DetectorPool,
+    gallery: NodeGallery.none(),
     metrics: createMetrics(),
     log: pino({ level: 'silent' }),
     onDescription: () => {},

@@ -7,6 +7,8 @@ interface Waiting<Request, Result> {
 export interface BatcherOptions<Lane, Request, Result> {
   /** Requests in one run; 1 where the model's batch is fixed. */
   maxBatch: number;
+  /** Requests that no other may share a run with. */
+  alone?(request: Request): boolean;
   /** Results in the order of the requests. A rejection rejects each of them. */
   run(lane: Lane, batch: Request[]): Promise<Result[]>;
 }
@@ -63,8 +65,16 @@ export class Batcher<Lane, Request, Result> {
     while (this.#waiting.length > 0) {
       const lane = this.#idle.shift();
       if (lane === undefined) return;
-      void this.#run(lane, this.#waiting.splice(0, this.#options.maxBatch));
+      void this.#run(lane, this.#waiting.splice(0, this.#nextBatch()));
     }
+  }
+
+  /** How many of those that wait go together. */
+  #nextBatch(): number {
+    const { maxBatch, alone } = this.#options;
+    if (!alone) return maxBatch;
+    const at = this.#waiting.findIndex(({ request }) => alone(request));
+    return at < 0 ? maxBatch : Math.min(maxBatch, Math.max(1, at));
   }
 
   async #run(lane: Lane, batch: Waiting<Request, Result>[]): Promise<void> {

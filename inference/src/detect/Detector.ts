@@ -32,10 +32,16 @@ export interface DetectRequest {
   /** Size of the decoded picture that lies in the slot, pixels. */
   frameWidth: number;
   frameHeight: number;
+  /** Input pixels x1, y1, x2, y2: embed this box, too. Such a request runs alone. */
+  query?: number[];
+  /** With the slot's floats, while they are still the picture's. */
+  onResult?(result: DetectResult, tensor: Float32Array): void;
 }
 
 export interface DetectResult {
   objects: DetectedObject[];
+  /** Of the request's `query`, where the Model gives embeddings. */
+  queryEmbedding?: Float32Array;
   /** performance.timeOrigin + performance.now(), of the model run that the slot was in. */
   startedAtMs: number;
   finishedAtMs: number;
@@ -71,6 +77,8 @@ const maxRestarts = 8;
 export class Detector {
   readonly inputSpec: InputSpec;
   readonly labels: string[];
+  /** How its marks get their names, where it is a brand model. */
+  readonly brands: CatalogueEntry['brands'];
   readonly slots: TensorSlots;
   readonly #options: DetectorOptions;
   readonly #intraOpNumThreads: number;
@@ -91,12 +99,17 @@ export class Detector {
     this.#options = options;
     this.inputSpec = options.entry.input;
     this.labels = options.entry.labels;
+    this.brands = options.entry.brands;
     this.slots = slots;
     this.#intraOpNumThreads = intraOpNumThreads;
     this.#executionProvider = first.executionProvider;
     this.#passedOver = first.passedOver;
     this.#maxBatch = first.facts.dynamicBatch ? maxBatch : 1;
-    this.#batcher = new Batcher({ maxBatch: this.#maxBatch, run: (thread, batch) => this.#run(thread, batch) });
+    this.#batcher = new Batcher({
+      maxBatch: this.#maxBatch,
+      run: (thread, batch) => this.#run(thread, batch),
+      alone: ({ query }) => query !== undefined,
+    });
   }
 
   /** Loads the model in its own thread and runs it once. Refuses with `unsupported` when file or outputs do not fit. */
@@ -135,7 +148,9 @@ export class Detector {
     try {
       if (this.#closed) throw new Refusal('unavailable', 'the Detector is closed');
       if (this.#batcher.laneCount === 0) throw new Refusal('unavailable', this.#problem ?? 'no inference thread');
-      return await this.#batcher.submit(request);
+      const result = await this.#batcher.submit(request);
+      request.onResult?.(result, this.slots.view(request.slot));
+      return result;
     } finally {
       this.slots.release(request.slot);
     }
@@ -145,16 +160,25 @@ export class Detector {
     const result = await thread.run(
       batch.map(({ slot }) => slot),
       batch.flatMap(({ frameWidth, frameHeight }) => [frameWidth, frameHeight]),
+      batch[0]?.query,
     );
     this.#restartsInRow = 0;
     this.#batches++;
     this.#pictures += batch.length;
-    const { startedAtMs, finishedAtMs } = result;
+    const { startedAtMs, finishedAtMs, embeddings, queryEmbedding } = result;
+    const dimensions = embeddings ? embeddings.length / (result.packed.length / objectStride) : 0;
     let at = 0;
+    let vectorAt = 0;
     return result.counts.map((count) => {
       const objects = unpackObjects(result.packed, at, count);
       at += count * objectStride;
-      return { objects, startedAtMs, finishedAtMs };
+      if (embeddings) {
+        for (const object of objects) {
+          object.embedding = embeddings.subarray(vectorAt, vectorAt + dimensions);
+          vectorAt += dimensions;
+        }
+      }
+      return { objects, startedAtMs, finishedAtMs, ...(queryEmbedding ? { queryEmbedding } : {}) };
     });
   }
 

@@ -20,6 +20,8 @@ export interface BatchOrder {
   slots: number[];
   /** Width, height of each slot's decoded picture, pixels. */
   sizes: number[];
+  /** x1, y1, x2, y2 in input pixels: the box to embed beside what is detected. One slot then. */
+  query?: number[] | undefined;
 }
 
 /** What inspection found, as far as it can cross threads. */
@@ -32,6 +34,10 @@ export interface BatchResult {
   /** Objects of each slot, and their floats one after another (objectStride each). */
   counts: number[];
   packed: Float32Array;
+  /** One vector an object, in their order, of a Model that gives them. */
+  embeddings?: Float32Array | undefined;
+  /** Of the order's `query`. */
+  queryEmbedding?: Float32Array | undefined;
   startedAtMs: number;
   finishedAtMs: number;
 }
@@ -98,13 +104,13 @@ export class InferenceThread {
     }
   }
 
-  run(slots: number[], sizes: number[]): Promise<BatchResult> {
+  run(slots: number[], sizes: number[], query?: number[]): Promise<BatchResult> {
     if (this.#closed) return Promise.reject(new Refusal('unavailable', 'the inference thread is closed'));
     const id = this.#nextId++;
     this.#runTimer = setTimeout(() => this.#fail(`the model did not answer for ${runTimeoutMs} ms`), runTimeoutMs);
     return new Promise((resolve, reject) => {
       this.#running = { id, resolve, reject };
-      this.#worker.postMessage({ id, slots, sizes } satisfies BatchOrder);
+      this.#worker.postMessage({ id, slots, sizes, query } satisfies BatchOrder);
     });
   }
 

@@ -39,6 +39,11 @@ export class TensorSlots {
     return this.#used;
   }
 
+  /** Whoever fills a slot otherwise than by a PictureScaler says so: the padding is not what its mark says any more. */
+  forgetPadding(slot: number): void {
+    paddingMarks(this.buffer, this.floatsPerSlot)[slot] = 0;
+  }
+
   view(slot: number): Float32Array<SharedArrayBuffer> {
     return new Float32Array(this.buffer, slot * this.floatsPerSlot * 4, this.floatsPerSlot);
   }

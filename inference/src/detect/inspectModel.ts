@@ -17,6 +17,10 @@ export interface InspectedModel {
   imageInput: string;
   /** Name of the int64 [N,2] input that takes the picture's size, as DETR-like models have. */
   sizesInput: string | undefined;
+  /** Name of the float32 [1,1,4] input that takes a box to embed, as our brand model has. */
+  queryInput: string | undefined;
+  /** Name of the float32 [N,K,dim] output with an embedding for each row. */
+  embeddingsOutput: string | undefined;
   /** Several pictures in one run work. */
   dynamicBatch: boolean;
   /** Output shapes for one picture where every run gives the same; batch first. */
@@ -41,12 +45,13 @@ export async function inspectModel(
   entry: CatalogueEntry | undefined,
   metadata: ReadonlyMap<string, string>,
 ): Promise<InspectedModel> {
-  const { image, sizes } = findInputs(session);
+  const { image, sizes, query } = findInputs(session);
   const size = inputSize(image, entry, metadata);
-  const inputs = { imageInput: image.name, sizesInput: sizes?.name };
+  const inputs = { imageInput: image.name, sizesInput: sizes?.name, queryInput: query?.name };
   const outputs = await probe(session, inputs, size, 1);
   const dynamicBatch = typeof image.shape[0] === 'string' && (await takesTwo(session, inputs, size));
-  const common = { ...inputs, dynamicBatch, fixedOutputs: fixedOutputs(session, outputs) };
+  const embeddingsOutput = session.outputNames.find((name) => name === 'embeddings');
+  const common = { ...inputs, embeddingsOutput, dynamicBatch, fixedOutputs: fixedOutputs(session, outputs) };
   if (entry) {
     const context = { ...size, labelCount: entry.labels.length, scoreThreshold: entry.scoreThreshold };
     const match = families[entry.family].match(outputs, context);
@@ -79,12 +84,19 @@ function recognise(outputs: readonly OutputTensor[], context: FamilyContext) {
   throw new Refusal('unsupported', `no known family (${known}) has such outputs: ${found}`);
 }
 
-function findInputs(session: InferenceSession): { image: ShapedMetadata; sizes: ShapedMetadata | undefined } {
+interface ModelInputs {
+  image: ShapedMetadata;
+  sizes: ShapedMetadata | undefined;
+  query: ShapedMetadata | undefined;
+}
+
+function findInputs(session: InferenceSession): ModelInputs {
   const shaped = session.inputMetadata.filter((input): input is ShapedMetadata => input.isTensor);
   const image = shaped.find(({ shape }) => shape.length === 4);
   const others = session.inputMetadata.filter((input) => input !== image);
   const sizes = shaped.find(({ type, shape }) => type === 'int64' && shape.length === 2 && shape[1] === 2);
-  if (!image || others.length > (sizes ? 1 : 0)) {
+  const query = shaped.find(({ name, type, shape }) => name === 'query' && type === 'float32' && shape.at(-1) === 4);
+  if (!image || others.length > (sizes ? 1 : 0) + (query ? 1 : 0)) {
     const found = quote(session.inputMetadata);
     throw new Refusal('unsupported', `its inputs are ${found}; one picture [N,3,H,W] is needed, and no others`);
   }
@@ -92,7 +104,7 @@ function findInputs(session: InferenceSession): { image: ShapedMetadata; sizes: 
   if (image.type !== 'float32' || (typeof planes === 'number' && planes !== 3)) {
     throw new Refusal('unsupported', `input ${quote([image])} does not fit; float32 [N,3,H,W] is needed`);
   }
-  return { image, sizes };
+  return { image, sizes, query };
 }
 
 function inputSize(
@@ -116,7 +128,7 @@ function inputSize(
   return size;
 }
 
-type Inputs = Pick<InspectedModel, 'imageInput' | 'sizesInput'>;
+type Inputs = Pick<InspectedModel, 'imageInput' | 'sizesInput' | 'queryInput'>;
 
 async function probe(
   session: InferenceSession,
@@ -127,7 +139,11 @@ async function probe(
   const { width, height } = size;
   const floats = batch * floatsPerPicture(size as InputSpec);
   const image = new Tensor('float32', new Float32Array(floats).fill(0.4), [batch, 3, height, width]);
-  const outputs = await session.run({ [inputs.imageInput]: image, ...sizesFeed(inputs.sizesInput, size, batch) });
+  const outputs = await session.run({
+    [inputs.imageInput]: image,
+    ...sizesFeed(inputs.sizesInput, size, batch),
+    ...queryFeed(inputs.queryInput, undefined),
+  });
   return session.outputNames.map((name): OutputTensor => readOutput(name, outputs[name]!));
 }
 
@@ -137,6 +153,12 @@ export function sizesFeed(name: string | undefined, size: { width: number; heigh
   const sizes = Array.from({ length: batch }, () => [BigInt(size.width), BigInt(size.height)]).flat();
   return { [name]: new Tensor('int64', BigInt64Array.from(sizes), [batch, 2]) };
 }
+
+/** No box: all zeros. */
+export function queryFeed(name: string | undefined, query: readonly number[] | undefined): Record<string, Tensor> {
+  return name === undefined ? {} : { [name]: new Tensor('float32', Float32Array.from(query ?? noQuery), [1, 1, 4]) };
+}
+const noQuery = [0, 0, 0, 0];
 
 export function readOutput(name: string, { type, dims, data }: Tensor): OutputTensor {
   if (type !== 'float32' && type !== 'int64' && type !== 'int32') {

@@ -6,7 +6,7 @@ import { BoxList, packObjects, type Placement, placePicture } from '@framelock/s
 import { missingLibraryOf } from './executionProviders.ts';
 import type { OutputTensor } from './families/Family.ts';
 import type { BatchOrder, InferenceThreadData, ThreadReport } from './InferenceThread.ts';
-import { type InspectedModel, inspectModel, readOutput, sizesFeed } from './inspectModel.ts';
+import { type InspectedModel, inspectModel, queryFeed, readOutput, sizesFeed } from './inspectModel.ts';
 import { readModelMetadata } from './modelFormat.ts';
 
 const data = workerData as InferenceThreadData;
@@ -60,6 +60,8 @@ class BatchRunner {
   readonly #floats: number;
   readonly #boxes = new BoxList();
   readonly #packed: number[] = [];
+  /** Of the packed objects of one picture: where their embeddings are. */
+  readonly #rows: number[] = [];
   readonly #slotTensors = new Map<number, Tensor>();
   readonly #batchTensors = new Map<number, Tensor>();
   readonly #fetches = new Map<number, Record<string, Tensor>>();
@@ -72,26 +74,39 @@ class BatchRunner {
     this.#floats = floats;
   }
 
-  async run({ id, slots, sizes }: BatchOrder): Promise<ThreadReport> {
+  async run({ id, slots, sizes, query }: BatchOrder): Promise<ThreadReport> {
     const batch = slots.length;
-    const feeds = { [this.#model.imageInput]: this.#imageTensor(slots), ...this.#sizesOf(batch) };
+    const feeds = {
+      [this.#model.imageInput]: this.#imageTensor(slots),
+      ...this.#sizesOf(batch),
+      ...queryFeed(this.#model.queryInput, query),
+    };
     const fetches = this.#fetchesOf(batch);
     const startedAtMs = now();
     const results = fetches ? await this.#session.run(feeds, fetches) : await this.#session.run(feeds);
     const finishedAtMs = now();
     const outputs = this.#session.outputNames.map((name) => readOutput(name, results[name]!));
     this.#packed.length = 0;
+    const embeddings = outputs.find(({ name }) => name === this.#model.embeddingsOutput);
+    const vectors: Float32Array[] = [];
     const counts = slots.map((_, image) => {
       const placement = placePicture(this.#model.input, sizes[image * 2]!, sizes[image * 2 + 1]!);
-      return this.#read(outputs, image, placement);
+      const count = this.#read(outputs, image, placement);
+      if (embeddings) vectors.push(rowsOf(embeddings, image, this.#rows));
+      return count;
     });
-    return { kind: 'ran', id, counts, packed: Float32Array.from(this.#packed), startedAtMs, finishedAtMs };
+    return {
+      ...{ kind: 'ran', id, counts, packed: Float32Array.from(this.#packed), startedAtMs, finishedAtMs },
+      ...(embeddings ? { embeddings: joined(vectors) } : {}),
+      ...(query ? { queryEmbedding: copyOf(outputs, 'queryEmbedding') } : {}),
+    };
   }
 
   #read(outputs: readonly OutputTensor[], image: number, placement: Placement): number {
     this.#boxes.clear();
+    this.#rows.length = 0;
     this.#model.decode(outputs, image, this.#boxes);
-    return packObjects(this.#boxes, placement, this.#model.nmsIou, this.#packed);
+    return packObjects(this.#boxes, placement, this.#model.nmsIou, this.#packed, this.#rows);
   }
 
   /** One slot, or several that lie together: the shared memory itself. Else a copy. */
@@ -141,8 +156,41 @@ class BatchRunner {
   }
 }
 
+/** The vectors of these rows of one picture, one after another. */
+function rowsOf({ data, dims }: OutputTensor, image: number, rows: readonly number[]): Float32Array {
+  const [, perPicture = 0, dimensions = 0] = dims;
+  const vectors = new Float32Array(rows.length * dimensions);
+  for (const [i, row] of rows.entries()) {
+    const at = (image * perPicture + row) * dimensions;
+    vectors.set((data as Float32Array).subarray(at, at + dimensions), i * dimensions);
+  }
+  return vectors;
+}
+
+function joined(parts: readonly Float32Array[]): Float32Array {
+  const [only] = parts;
+  if (only && parts.length === 1) return only;
+  const whole = new Float32Array(parts.reduce((sum, { length }) => sum + length, 0));
+  let at = 0;
+  for (const part of parts) {
+    whole.set(part, at);
+    at += part.length;
+  }
+  return whole;
+}
+
+const copyOf = (outputs: readonly OutputTensor[], wanted: string): Float32Array =>
+  Float32Array.from(outputs.find(({ name }) => name === wanted)!.data as Float32Array);
+
 function report(message: ThreadReport): void {
-  parentPort!.postMessage(message, message.kind === 'ran' ? [message.packed.buffer as ArrayBuffer] : []);
+  const buffers =
+    message.kind === 'ran'
+      ? [message.packed, message.embeddings, message.queryEmbedding].map((part) => part?.buffer)
+      : [];
+  parentPort!.postMessage(
+    message,
+    buffers.filter((buffer): buffer is ArrayBuffer => buffer !== undefined),
+  );
 }
 
 async function main(): Promise<void> {

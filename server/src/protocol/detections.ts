@@ -37,7 +37,10 @@ export const detectionMessageSchema = z.object({
   /** Size of the decoded picture, pixels. */
   w: z.number().int().positive(),
   h: z.number().int().positive(),
-  /** `received`: Unix ms of the Frame's last packet on the inference node; the others are ms after it. */
+  /**
+   * `received`: Unix ms of the Frame's last packet on the inference node; the others are ms after it. Of a publisher's
+   * page that runs the model: when the Frame was captured, on the server's clock.
+   */
   t: z.object({ received: z.number(), decoded: z.number(), inferred: z.number(), sent: z.number() }),
   o: z.array(detectionTupleSchema).max(maxObjectsPerFrame),
 });

@@ -1,8 +1,13 @@
 import { z } from 'zod';
 import { idSchema } from './ids.ts';
 
-export const executionProviderSchema = z.enum(['cpu', 'cuda', 'tensorrt', 'webgpu']);
+/** `wasm` is a browser's. */
+export const executionProviderSchema = z.enum(['cpu', 'cuda', 'tensorrt', 'webgpu', 'wasm']);
 export type ExecutionProvider = z.infer<typeof executionProviderSchema>;
+
+/** Who runs the model: an inference node, or the publisher's own page. Left out = a node. */
+export const computedBySchema = z.enum(['node', 'browser']);
+export type ComputedBy = z.infer<typeof computedBySchema>;
 
 /** How a model's outputs are read; `inference/src/detect/families/` holds one decoder each. */
 export const outputFamilySchema = z.enum([
@@ -46,6 +51,7 @@ export const modelDescriptionSchema = z.object({
   inputWidth: z.number().int().positive(),
   inputHeight: z.number().int().positive(),
   executionProvider: executionProviderSchema,
+  computedBy: computedBySchema.optional(),
   /**
    * The Producer whose RTP timestamps the messages of this revision carry; the server adds it. With simulcast layers
    * nothing else tells to which of them a message belongs.
@@ -63,6 +69,9 @@ export const analysisViewSchema = z.object({
   state: z.enum(['off', 'starting', 'running', 'unavailable', 'failed']),
   reason: z.string().optional(),
   nodeId: z.string().optional(),
+  computedBy: computedBySchema.optional(),
+  /** Of a browser's WebAssembly. */
+  threads: z.number().int().positive().optional(),
   modelId: z.string().optional(),
   executionProvider: executionProviderSchema.optional(),
   /** Frames analysed and source frames decoded, each per second over the last second. */
@@ -81,7 +90,47 @@ export const analysisViewSchema = z.object({
     .object({ decode: z.number(), queue: z.number(), inference: z.number(), publish: z.number() })
     .partial()
     .optional(),
+  /**
+   * Only of a browser: whether it knows under which RTP timestamp each of its frames is sent. Without that it sends no
+   * detections at all, and `reason` says why.
+   */
+  timing: z.enum(['checking', 'known', 'unknown']).optional(),
   /** Clock of the inference node minus clock of the server, ms (round-trip midpoint). */
   clockOffsetMs: z.number().optional(),
 });
 export type AnalysisView = z.infer<typeof analysisViewSchema>;
+
+/** What a publisher's page that runs the model says of it once a second; becomes the Publication's AnalysisView. */
+export const browserAnalysisReportSchema = z.strictObject({
+  state: z.enum(['starting', 'running', 'failed']),
+  reason: z.string().max(300).optional(),
+  executionProvider: z.enum(['wasm', 'webgpu']).optional(),
+  threads: z.number().int().min(1).max(256).optional(),
+  timing: z.enum(['checking', 'known', 'unknown']).optional(),
+  analysisFps: z.number().min(0).max(1000).optional(),
+  sourceFps: z.number().min(0).max(1000).optional(),
+  width: z.number().int().min(1).max(32_768).optional(),
+  height: z.number().int().min(1).max(32_768).optional(),
+  dropped: z
+    .record(z.string().regex(/^[a-zA-Z]{1,24}$/), z.number().nonnegative())
+    .refine((stages) => Object.keys(stages).length <= 16, 'at most 16 stages')
+    .optional(),
+  stageMs: z
+    .strictObject({ decode: z.number(), queue: z.number(), inference: z.number(), publish: z.number() })
+    .partial()
+    .optional(),
+});
+export type BrowserAnalysisReport = z.infer<typeof browserAnalysisReportSchema>;
+
+/** What a publisher's page says of the model that it runs; the server adds revision and Producer. */
+export const browserModelSchema = modelDescriptionSchema
+  .omit({ revision: true, producerId: true, computedBy: true })
+  .extend({ executionProvider: z.enum(['wasm', 'webgpu']) });
+export type BrowserModel = z.infer<typeof browserModelSchema>;
+
+/** Who is to analyse what a peer publishes. */
+export const analysisWishSchema = z.discriminatedUnion('by', [
+  z.object({ by: z.literal('node') }),
+  z.object({ by: z.literal('browser'), model: browserModelSchema }),
+]);
+export type AnalysisWish = z.infer<typeof analysisWishSchema>;

@@ -22,6 +22,8 @@ export const sfuControlContract = {
         streamId: idSchema,
         peerId: idSchema,
         direction: z.enum(['send', 'recv']),
+        /** send only: with SCTP, for `produceDetections`. recv transports always have it. */
+        data: z.boolean().optional(),
         /**
          * recv only: RtpCodecCapability[] with `preferredPayloadType`, for a peer that chose the payload types itself
          * (WHEP: the offer comes from the player, RFC 3264). Consumers on this transport then have those.
@@ -58,6 +60,26 @@ export const sfuControlContract = {
       params: z.object({ transportId: idSchema, publicationId: idSchema }),
       result: z.object({ dataConsumer: opaqueSchema }),
     },
+    /**
+     * The publisher's own page writes this Publication's DetectionFeed from now on, in place of whoever did, and no node
+     * can. Only the peer that publishes it may. Messages of another revision are refused.
+     */
+    produceDetections: {
+      params: z.object({
+        transportId: idSchema,
+        publicationId: idSchema,
+        sctpStreamParameters: opaqueSchema,
+        revision: z.number().int().positive(),
+      }),
+      result: z.object({ dataProducerId: idSchema }),
+    },
+    /** What the page's messages are made with from now on. No refusal where no page writes. */
+    setDetectionsRevision: {
+      params: z.object({ publicationId: idSchema, revision: z.number().int().positive() }),
+      result: nothing,
+    },
+    /** Back to an inference node. No refusal where no page writes. */
+    closeDetections: { params: z.object({ publicationId: idSchema }), result: nothing },
     /** Ends a Publication: its Producers, FrameTap and DetectionFeed. */
     closePublication: { params: z.object({ publicationId: idSchema, reason: z.string() }), result: nothing },
     /** Ends all transports of a peer. */

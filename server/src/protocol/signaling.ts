@@ -3,7 +3,12 @@ import { deliverySchema, hlsViewSchema } from './hls.ts';
 import { idSchema, mediaKindSchema, opaqueSchema } from './ids.ts';
 import { ingestStatsSchema, publishedBySchema } from './ingest.ts';
 import { mediaRequests } from './mediaRequests.ts';
-import { analysisViewSchema, modelDescriptionSchema } from './model.ts';
+import {
+  analysisViewSchema,
+  analysisWishSchema,
+  browserAnalysisReportSchema,
+  modelDescriptionSchema,
+} from './model.ts';
 
 /** Largest signalling message either side takes, bytes. A VP9 + AV1 produce with every header extension is under 16 KiB. */
 export const maxSignalingBytes = 256 * 1024;
@@ -125,7 +130,11 @@ export const signalingContract = {
       }),
     },
     createTransport: {
-      params: z.object({ direction: z.enum(['send', 'recv']) }),
+      params: z.object({
+        direction: z.enum(['send', 'recv']),
+        /** send only: it is to carry detections too. */
+        data: z.boolean().optional(),
+      }),
       /** mediasoup-client's TransportOptions: id, iceParameters, iceCandidates, dtlsParameters, sctpParameters. */
       result: z.object({ transport: opaqueSchema }),
     },
@@ -135,6 +144,24 @@ export const signalingContract = {
       params: z.object({ transportId: idSchema, kind: mediaKindSchema, rtpParameters: opaqueSchema }),
       result: z.object({ producerId: idSchema, publicationId: idSchema }),
     },
+    /**
+     * Who analyses what this peer publishes, from now on. Before its first Producer it says what is to happen then, so
+     * that no node begins in vain. With a model that runs already it tells another one, or other labels.
+     */
+    setAnalysis: {
+      params: analysisWishSchema,
+      /** Of the description that viewers were told; null = nothing is published, or a node analyses. */
+      result: z.object({ revision: z.number().int().positive().nullable() }),
+    },
+    /**
+     * The publisher's own data channel into its Publication's DetectionFeed, after `setAnalysis` by `browser`. Of each
+     * message the sfu checks size, rate, schema, Publication and revision.
+     */
+    produceDetections: {
+      params: z.object({ transportId: idSchema, sctpStreamParameters: opaqueSchema }),
+      result: z.object({ dataProducerId: idSchema, revision: z.number().int().positive() }),
+    },
+    reportAnalysis: { params: browserAnalysisReportSchema, result: nothing },
     /** mediasoup-client's DataConsumerOptions for the current Publication's DetectionFeed. */
     consumeDetections: {
       params: z.object({ transportId: idSchema }),

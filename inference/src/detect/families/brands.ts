@@ -3,8 +3,7 @@ import { matchRows } from './rows.ts';
 
 /**
  * Our own brand model (models/brands): rows in `detections`, score 0 = an empty row, and one embedding a row in
- * `embeddings` [N,K,dim]. The label of a candidate is its row, by which its embedding is found; it gets its real one when
- * the gallery is asked.
+ * `embeddings` [N,K,dim]. There is one label, "unknown mark"; names come from the gallery afterwards.
  */
 export const matchBrands: MatchFamily = (outputs, context) => {
   const at = outputs.findIndex(({ name }) => name === 'detections');

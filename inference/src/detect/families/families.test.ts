@@ -37,7 +37,7 @@ function decoded(family: keyof typeof families, outputs: OutputTensor[], image: 
   const boxes = new BoxList(1);
   match.decode(outputs, image, boxes);
   const { data, length } = boxes;
-  return Array.from({ length }, (_, i) => [...data.subarray(i * boxStride, (i + 1) * boxStride)]);
+  return Array.from({ length }, (_, i) => [...data.subarray(i * boxStride, i * boxStride + 6)]);
 }
 
 function expectRows(found: Row[], wanted: Row[]): void {

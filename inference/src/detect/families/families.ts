@@ -1,5 +1,6 @@
 import type { OutputFamily } from '@framelock/server/protocol';
 import type { CatalogueInput } from '../../catalogue/catalogueEntry.ts';
+import { matchBrands } from './brands.ts';
 import { matchDetr } from './detr.ts';
 import type { MatchFamily } from './Family.ts';
 import { matchMarker } from './marker.ts';
@@ -23,6 +24,7 @@ const plainBgr: Pixels = { channels: 'bgr', mean: [0, 0, 0], std: [1, 1, 1], pad
 
 /** In the order in which an unknown model is tried: the most telling outputs first. */
 export const families: Record<OutputFamily, OutputFamilyFacts> = {
+  brands: { match: matchBrands, input: { resize: 'letterbox', ...unitRgb }, nmsIou: 0.45 },
   marker: { match: matchMarker, input: { resize: 'letterbox', ...unitRgb }, nmsIou: 1 },
   detr: { match: matchDetr, input: { resize: 'stretch', ...unitRgb }, nmsIou: 1 },
   picodet: {

@@ -28,7 +28,7 @@ export function matchRows(
       if (!(score > 0 && score >= context.scoreThreshold)) continue;
       const label = Math.round(data[i + 5]!);
       if (!(label >= 0 && (context.labelCount === undefined || label < context.labelCount))) continue;
-      boxes.push(data[i]!, data[i + 1]!, data[i + 2]!, data[i + 3]!, score, label);
+      boxes.push(data[i]!, data[i + 1]!, data[i + 2]!, data[i + 3]!, score, label, row);
     }
   };
   // Rows do not say how many labels there are; a model without any listed is read as COCO by its makers' habit.

@@ -1,5 +1,5 @@
-/** Floats per box: x1, y1, x2, y2, score, label. */
-export const boxStride = 6;
+/** Floats per box: x1, y1, x2, y2, score, label, row. */
+export const boxStride = 7;
 
 /** Candidate boxes of one picture, in pixels of the model's input. Grows when it must, is reused for the next picture. */
 export class BoxList {
@@ -10,7 +10,8 @@ export class BoxList {
     this.data = new Float32Array(capacity * boxStride);
   }
 
-  push(x1: number, y1: number, x2: number, y2: number, score: number, label: number): void {
+  /** `row`: where the Model's output has more about this box, such as its embedding. */
+  push(x1: number, y1: number, x2: number, y2: number, score: number, label: number, row = 0): void {
     let at = this.length * boxStride;
     if (at === this.data.length) {
       const larger = new Float32Array(this.data.length * 2);
@@ -23,7 +24,8 @@ export class BoxList {
     data[at++] = x2;
     data[at++] = y2;
     data[at++] = score;
-    data[at] = label;
+    data[at++] = label;
+    data[at] = row;
     this.length++;
   }
 

@@ -7,4 +7,6 @@ export interface DetectedObject {
   y: number;
   w: number;
   h: number;
+  /** L2-normalised, where the Model gives one. */
+  embedding?: Float32Array;
 }

@@ -11,9 +11,15 @@ const clip = (value: number): number => Math.min(1, Math.max(0, value));
 
 /**
  * Duplicates out, input pixels to 0..1 of the picture, clipped to it; what lies wholly in the padding goes. Appends to
- * `packed`, best score first, and says how many objects it appended.
+ * `packed`, best score first, and says how many objects it appended; their rows are appended to `rows`.
  */
-export function packObjects(boxes: BoxList, placement: Placement, nmsIou: number, packed: number[]): number {
+export function packObjects(
+  boxes: BoxList,
+  placement: Placement,
+  nmsIou: number,
+  packed: number[],
+  rows?: number[],
+): number {
   const { contentX, contentY, contentWidth, contentHeight } = placement;
   let count = 0;
   for (const i of suppressDuplicates(boxes, nmsIou, maxObjectsPerFrame)) {
@@ -25,6 +31,7 @@ export function packObjects(boxes: BoxList, placement: Placement, nmsIou: number
     // Written so that a NaN from a broken model goes too.
     if (!(x2 > x1 && y2 > y1)) continue;
     packed.push(boxes.data[at + 5]!, Math.min(1, boxes.data[at + 4]!), x1, y1, x2 - x1, y2 - y1);
+    rows?.push(boxes.data[at + 6]!);
     count++;
   }
   return count;

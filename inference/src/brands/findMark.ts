@@ -1,0 +1,71 @@
+import type { PixelBox, ReferenceImage } from './ReferenceImage.ts';
+
+/** Alpha (0..255) from which a pixel belongs to the drawing. */
+const visibleAlpha = 24;
+/** Difference in any channel (0..255) from the background that makes a pixel part of the drawing. */
+const differs = 32;
+/** Share of the picture's edge that has one colour where the picture is a drawing on a plain background. */
+const plainShare = 0.9;
+
+export interface FoundMark {
+  box: PixelBox;
+  /** `alpha`: cut out already. `plain`: on one colour. `full`: a photograph, or a mark that fills the image. */
+  background: 'alpha' | 'plain' | 'full';
+}
+
+/** The part of a reference image that has something on it; undefined when nothing has. */
+export function findMark(image: ReferenceImage): FoundMark | undefined {
+  if (hasAlpha(image)) {
+    const box = boundsOf(image, (at) => image.rgba[at + 3]! >= visibleAlpha);
+    return box && { box, background: 'alpha' };
+  }
+  const colour = edgeColour(image);
+  if (!colour) return { box: { x1: 0, y1: 0, x2: image.width, y2: image.height }, background: 'full' };
+  const box = boundsOf(image, (at) => differsFrom(image.rgba, at, colour));
+  return box && { box, background: 'plain' };
+}
+
+export function hasAlpha({ rgba, width, height }: ReferenceImage): boolean {
+  let clear = 0;
+  for (let at = 3; at < rgba.length; at += 4) if (rgba[at]! < 250) clear++;
+  return clear > width * height * 0.005;
+}
+
+type Colour = readonly [number, number, number];
+
+const differsFrom = (rgba: Uint8Array, at: number, colour: Colour): boolean =>
+  colour.some((value, channel) => Math.abs(rgba[at + channel]! - value) > differs);
+
+function boundsOf({ width, height }: ReferenceImage, belongs: (at: number) => boolean): PixelBox | undefined {
+  let [x1, y1, x2, y2] = [width, height, 0, 0];
+  for (let y = 0; y < height; y++) {
+    for (let x = 0; x < width; x++) {
+      if (!belongs((y * width + x) * 4)) continue;
+      x1 = Math.min(x1, x);
+      x2 = Math.max(x2, x + 1);
+      y1 = Math.min(y1, y);
+      y2 = y + 1;
+    }
+  }
+  return x2 - x1 >= 2 && y2 - y1 >= 2 ? { x1, y1, x2, y2 } : undefined;
+}
+
+/** The top left pixel's colour, if nearly all of the edge is like it. */
+function edgeColour({ rgba, width, height }: ReferenceImage): Colour | undefined {
+  const colour: Colour = [rgba[0]!, rgba[1]!, rgba[2]!];
+  let like = 0;
+  let all = 0;
+  const look = (x: number, y: number): void => {
+    all++;
+    if (!differsFrom(rgba, (y * width + x) * 4, colour)) like++;
+  };
+  for (let x = 0; x < width; x++) {
+    look(x, 0);
+    look(x, height - 1);
+  }
+  for (let y = 0; y < height; y++) {
+    look(0, y);
+    look(width - 1, y);
+  }
+  return like >= all * plainShare ? colour : undefined;
+}
