@@ -5,6 +5,7 @@ import { createPages } from './router.ts';
 import './styles/tokens.css';
 import './styles/base.css';
 import './styles/controls.css';
+import './styles/pieces.css';
 
 takeTokenFromLocation();
 addEventListener('hashchange', takeTokenFromLocation);

@@ -17,6 +17,13 @@ export function createPages(): Router {
         component: () => import('./pages/RecordingPage.vue'),
         props: true,
       },
+      { path: '/brands', name: 'brands', component: () => import('./pages/BrandsPage.vue') },
+      {
+        path: '/streams/:id/exposure',
+        name: 'exposure',
+        component: () => import('./pages/ExposurePage.vue'),
+        props: true,
+      },
       { path: '/models', name: 'models', component: () => import('./pages/ModelsPage.vue') },
       { path: '/markers', name: 'markers', component: () => import('./pages/MarkersPage.vue') },
       { path: '/system', name: 'system', component: () => import('./pages/SystemPage.vue') },

@@ -6,7 +6,7 @@ const defaultTimeoutMs = 10_000;
 
 export interface RequestOptions {
   method?: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
-  /** JSON, or a Blob sent as it is. */
+  /** JSON, or a Blob or a form sent as it is. */
   body?: unknown;
   signal?: AbortSignal;
   /** Statuses that are answers and not errors (`/readyz` says 503 with a body). */
@@ -31,8 +31,11 @@ export async function request<T extends z.ZodType>(
 }
 
 /** The bytes of a picture that may need the bearer, which `<img src>` cannot send. */
-export async function requestBlob(path: string, signal?: AbortSignal): Promise<Blob> {
-  const response = await send(path, { ...(signal ? { signal } : {}) });
+export async function requestBlob(
+  path: string,
+  options: Pick<RequestOptions, 'signal' | 'timeoutMs'> = {},
+): Promise<Blob> {
+  const response = await send(path, options);
   if (!response.ok) throw await refusalFrom(response, false);
   return response.blob();
 }
@@ -41,14 +44,17 @@ async function send(path: string, options: RequestOptions): Promise<Response> {
   const { method = 'GET', body, signal, timeoutMs = defaultTimeoutMs } = options;
   const headers: Record<string, string> = { accept: 'application/json' };
   if (accessToken.value) headers['authorization'] = `Bearer ${accessToken.value}`;
-  const isBlob = body instanceof Blob;
-  if (body !== undefined) headers['content-type'] = isBlob ? body.type : 'application/json';
+  const isRaw = body instanceof Blob || body instanceof FormData;
+  // A form's type has a boundary in it that only the browser knows.
+  if (body !== undefined && !(body instanceof FormData)) {
+    headers['content-type'] = body instanceof Blob ? body.type : 'application/json';
+  }
   const limit = AbortSignal.timeout(timeoutMs);
   try {
     return await fetch(path, {
       method,
       headers,
-      body: body === undefined ? null : isBlob ? body : JSON.stringify(body),
+      body: body === undefined ? null : isRaw ? body : JSON.stringify(body),
       signal: signal ? AbortSignal.any([signal, limit]) : limit,
       cache: 'no-store',
     });

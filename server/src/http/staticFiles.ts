@@ -30,6 +30,8 @@ const pages = [
   /^\/publish\/[^/]+$/,
   /^\/watch\/[^/]+$/,
   /^\/recordings(?:\/[^/]+)?$/,
+  /^\/streams\/[^/]+\/exposure$/,
+  /^\/brands$/,
   /^\/models$/,
   /^\/markers$/,
   /^\/system$/,

@@ -1,0 +1,95 @@
+import {
+  brandListSchema,
+  brandViewSchema,
+  importResultSchema,
+  type BrandList,
+  type BrandView,
+  type ChangeBrand,
+  type ImportResult,
+  type PictureBox,
+} from '@framelock/server/protocol';
+import { z } from 'zod';
+import { request, requestBlob } from './request.ts';
+
+const base = '/api/v1/brands';
+/** Embedding five images on a busy machine takes seconds, and an import is a whole gallery. */
+const embedTimeoutMs = 60_000;
+const importTimeoutMs = 600_000;
+
+export type BrandShow = 'all' | 'own' | 'bundled' | 'off';
+
+export interface BrandQuery {
+  search: string;
+  show: BrandShow;
+  limit: number;
+  offset: number;
+}
+
+/** An image of a mark; without a box the server finds the mark in it. */
+export interface BrandPicture {
+  file: Blob;
+  name: string;
+  box?: PictureBox;
+}
+
+/** Own brands first, then by name. */
+export function listBrands({ search, show, limit, offset }: BrandQuery, signal?: AbortSignal): Promise<BrandList> {
+  const query = new URLSearchParams({ limit: String(limit), offset: String(offset) });
+  if (search) query.set('search', search);
+  if (show === 'own' || show === 'bundled') query.set('origin', show);
+  if (show === 'off') query.set('enabled', 'false');
+  return request(`${base}?${query.toString()}`, brandListSchema, { ...(signal ? { signal } : {}) });
+}
+
+export function getBrand(id: string, signal?: AbortSignal): Promise<BrandView> {
+  return request(pathOf(id), brandViewSchema, { ...(signal ? { signal } : {}) });
+}
+
+/** Answered when its images are checked and kept; `state` says whether it is recognised already. */
+export function addBrand(name: string, pictures: readonly BrandPicture[]): Promise<BrandView> {
+  const form = formOf(pictures);
+  form.set('name', name);
+  return request(base, brandViewSchema, { method: 'POST', body: form, timeoutMs: embedTimeoutMs });
+}
+
+export function addBrandImages(id: string, pictures: readonly BrandPicture[]): Promise<BrandView> {
+  const options = { method: 'POST', body: formOf(pictures), timeoutMs: embedTimeoutMs } as const;
+  return request(`${pathOf(id)}/images`, brandViewSchema, options);
+}
+
+export async function deleteBrandImage(id: string, imageId: string): Promise<void> {
+  await request(`${pathOf(id)}/images/${encodeURIComponent(imageId)}`, z.unknown(), { method: 'DELETE' });
+}
+
+/** What is not named stays as it is. */
+export function changeBrand(id: string, change: ChangeBrand): Promise<BrandView> {
+  return request(pathOf(id), brandViewSchema, { method: 'PATCH', body: change });
+}
+
+export async function deleteBrand(id: string): Promise<void> {
+  await request(pathOf(id), z.unknown(), { method: 'DELETE' });
+}
+
+/** Own brands with their images, as one JSON file. */
+export function exportBrands(): Promise<Blob> {
+  return requestBlob(`${base}/export`, { timeoutMs: importTimeoutMs });
+}
+
+export function importBrands(file: Blob): Promise<ImportResult> {
+  const body = new Blob([file], { type: 'application/json' });
+  return request(`${base}/import`, importResultSchema, { method: 'POST', body, timeoutMs: importTimeoutMs });
+}
+
+/** One file part per image; `box` parts in their order, empty where the server shall look for the mark itself. */
+function formOf(pictures: readonly BrandPicture[]): FormData {
+  const form = new FormData();
+  for (const { file, name, box } of pictures) {
+    form.append('images', file, name);
+    form.append('box', box ? JSON.stringify(box) : '');
+  }
+  return form;
+}
+
+function pathOf(id: string): string {
+  return `${base}/${encodeURIComponent(id)}`;
+}

@@ -1,0 +1,44 @@
+import {
+  appearanceListSchema,
+  exposureSummarySchema,
+  type AppearanceView,
+  type ExposureQuery,
+  type ExposureSummary,
+} from '@framelock/server/protocol';
+import { request, requestBlob } from './request.ts';
+
+const base = '/api/v1/exposure';
+const appearancesPerPage = 50;
+/** A day of a busy Stream is many rows. */
+const fileTimeoutMs = 120_000;
+
+export interface AppearancePage {
+  appearances: AppearanceView[];
+  nextCursor: string | null;
+}
+
+export function getExposure(query: ExposureQuery, signal?: AbortSignal): Promise<ExposureSummary> {
+  return request(`${base}?${search(query)}`, exposureSummarySchema, { ...(signal ? { signal } : {}) });
+}
+
+/** Newest first. */
+export function listAppearances(
+  query: ExposureQuery & { brandId?: string | undefined; cursor?: string | undefined },
+  signal?: AbortSignal,
+): Promise<AppearancePage> {
+  const path = `${base}/appearances?${search({ ...query, limit: String(appearancesPerPage) })}`;
+  return request(path, appearanceListSchema, { ...(signal ? { signal } : {}) });
+}
+
+export type ExposureFile = 'report' | 'appearances';
+
+/** A file to keep: the report has a line per brand, appearances one each. */
+export function exposureFile(query: ExposureQuery, what: ExposureFile, format: 'csv' | 'json'): Promise<Blob> {
+  const path = what === 'report' ? base : `${base}/appearances`;
+  return requestBlob(`${path}.${format}?${search(query)}`, { timeoutMs: fileTimeoutMs });
+}
+
+function search(query: Record<string, string | undefined>): string {
+  const given = Object.entries(query).filter((pair): pair is [string, string] => Boolean(pair[1]));
+  return new URLSearchParams(given).toString();
+}
