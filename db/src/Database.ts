@@ -3,6 +3,7 @@ import type { DatabaseConnection } from './connection.ts';
 import { PgliteConnection } from './PgliteConnection.ts';
 import { PostgresConnection } from './PostgresConnection.ts';
 import { BrandStore } from './stores/BrandStore.ts';
+import { ExposureStore } from './stores/ExposureStore.ts';
 import { NodeStore } from './stores/NodeStore.ts';
 import { PublicationStore } from './stores/PublicationStore.ts';
 import { RecordingStore } from './stores/RecordingStore.ts';
@@ -22,6 +23,7 @@ export class Database {
   readonly publications: PublicationStore;
   readonly nodes: NodeStore;
   readonly recordings: RecordingStore;
+  readonly exposure: ExposureStore;
   readonly brands: BrandStore;
   readonly #connection: DatabaseConnection;
 
@@ -31,6 +33,7 @@ export class Database {
     this.publications = new PublicationStore(connection.drizzle);
     this.nodes = new NodeStore(connection.drizzle);
     this.recordings = new RecordingStore(connection.drizzle);
+    this.exposure = new ExposureStore(connection.drizzle);
     this.brands = new BrandStore(connection.drizzle);
   }
 

@@ -9,6 +9,14 @@ export type {
   KnownBrand,
   NewBrandImage,
 } from './stores/BrandStore.ts';
+export type { AppearanceRow, ExposureCoverageRow } from './schema.ts';
+export type {
+  AppearancePosition,
+  BrandTotals,
+  ExposureScope,
+  ExposureStore,
+  ListedAppearance,
+} from './stores/ExposureStore.ts';
 export type { NodeStore } from './stores/NodeStore.ts';
 export type { PublicationStore } from './stores/PublicationStore.ts';
 export type { KnownRecording, RecordingFacts, RecordingPosition, RecordingStore } from './stores/RecordingStore.ts';

@@ -175,7 +175,10 @@ export const appearances = pgTable(
     scoreSeconds: doublePrecision('score_seconds').notNull(),
     largestShare: real('largest_share').notNull(),
     frames: integer('frames').notNull(),
-    /** Float32 little endian, the server's heatmapCells of them: seconds. */
+    /**
+     * The cells of the server's heatmap that are not 0, 5 bytes each: number of the cell, seconds as float32 little endian.
+     * A mark stays in few; short rows sum up in the database by being put one behind the other.
+     */
     heatmap: bytes('heatmap').notNull(),
     ended: boolean('ended').notNull(),
     firstJpeg: bytes('first_jpeg'),
@@ -184,6 +187,11 @@ export const appearances = pgTable(
   (table) => [
     index('appearances_stream').on(table.streamId, table.startedAt),
     index('appearances_publication').on(table.publicationId, table.startedAt),
+    // For retention, and for those that nothing is told of any more.
+    index('appearances_ended').on(table.endedAt),
+    index('appearances_open')
+      .on(table.endedAt)
+      .where(sql`not ${table.ended}`),
   ],
 );
 

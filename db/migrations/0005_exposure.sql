@@ -1,0 +1,2 @@
+CREATE INDEX "appearances_ended" ON "appearances" USING btree ("ended_at");--> statement-breakpoint
+CREATE INDEX "appearances_open" ON "appearances" USING btree ("ended_at") WHERE not "appearances"."ended";
