@@ -1,135 +1,129 @@
-import { Canvas, disc, polygon, rectangle, regularPolygon, stroke, type Colour, type Point } from './Canvas.ts';
+import { readFileSync } from 'node:fs';
+import { clock, pair, panel, scene } from './layout.ts';
 
-const white: Colour = [255, 255, 255];
-const black: Colour = [0, 0, 0];
-
-/** Discs from outside to inside, as radius and colour: inference/models/marker/markers.json, which a test compares. */
-export const markers = {
-  'marker A': [1, 0.76, 0.56, 0.4, 0.22],
-  'marker C': [1, 0.76, 0.56],
-} as const;
-export const quietZoneRadius = 1.5;
-
-/** Outer radius, px. */
-const markerRadius = 62;
-
-export function drawMarker(radii: readonly number[]): Canvas {
-  const size = 2 * Math.ceil(markerRadius * quietZoneRadius + 2);
-  const canvas = new Canvas(size, size).paint(disc(size / 2, size / 2, markerRadius * quietZoneRadius), white);
-  radii.forEach((radius, i) =>
-    canvas.paint(disc(size / 2, size / 2, radius * markerRadius), i % 2 === 0 ? black : white),
-  );
-  return canvas;
+interface Mark {
+  title: string;
+  /** `#rrggbb`. */
+  colour: string;
+  /** On a field of 24 x 24. */
+  path: string;
 }
 
-/** Letters of one stroke each, in a box of 1 x 1.6. */
-const letters: Record<string, Point[][]> = {
-  S: [
-    [
-      [0.95, 0.3],
-      [0.8, 0.05],
-      [0.25, 0.05],
-      [0.05, 0.3],
-      [0.2, 0.65],
-      [0.8, 0.9],
-      [0.95, 1.25],
-      [0.75, 1.55],
-      [0.2, 1.55],
-      [0.05, 1.3],
-    ],
-  ],
-  T: [
-    [
-      [0, 0.05],
-      [1, 0.05],
-    ],
-    [
-      [0.5, 0.05],
-      [0.5, 1.55],
-    ],
-  ],
-  O: [
-    [
-      [0.3, 0.05],
-      [0.7, 0.05],
-      [0.95, 0.35],
-      [0.95, 1.25],
-      [0.7, 1.55],
-      [0.3, 1.55],
-      [0.05, 1.25],
-      [0.05, 0.35],
-      [0.3, 0.05],
-    ],
-  ],
-  P: [
-    [
-      [0.08, 1.55],
-      [0.08, 0.05],
-      [0.7, 0.05],
-      [0.95, 0.25],
-      [0.95, 0.6],
-      [0.7, 0.82],
-      [0.08, 0.82],
-    ],
-  ],
+const file = new URL('marks.json', import.meta.url);
+const { marks } = JSON.parse(readFileSync(file, 'utf8')) as {
+  marks: Record<'debian' | 'vuedotjs' | 'postgresql' | 'python', Mark>;
 };
 
-const signRadius = 108;
+/** Discs from outside to inside, as radius: inference/models/marker/markers.json, which a test compares. */
+export const markers = { 'marker A': [1, 0.76, 0.56, 0.4, 0.22] } as const;
+export const quietZoneRadius = 1.5;
 
-/** The octagon of the Vienna Convention, type B2a, on its pole. */
-export function drawStopSign(): Canvas {
-  const width = 2 * signRadius + 4;
-  const [centre, height] = [width / 2, width + 150];
-  const turn = Math.PI / 8;
-  const canvas = new Canvas(width, height)
-    .paint(rectangle(centre - 8, width - 30, 16, height - width + 30), [128, 134, 140])
-    .paint(regularPolygon(centre, centre, signRadius, 8, turn), [246, 246, 244])
-    .paint(regularPolygon(centre, centre, signRadius * 0.93, 8, turn), [186, 18, 32]);
-  const [letterWidth, gap] = [30, 13];
-  const left = centre - (4 * letterWidth + 3 * gap) / 2;
-  [...'STOP'].forEach((letter, i) => {
-    for (const line of letters[letter]!) {
-      const points = line.map(
-        ([x, y]) => [left + i * (letterWidth + gap) + x * letterWidth, centre - 39 + y * 49] as const,
-      );
-      canvas.paint(stroke(points, 12), white);
-    }
-  });
-  return canvas;
+/** Where the desk begins, px from the top. */
+const deskAt = 548;
+const panelColour = '#161a21';
+const digitColour = '#f2f6fb';
+
+function svg(width: number, height: number, content: string): string {
+  const shadow =
+    '<filter id="soft" x="-30%" y="-30%" width="160%" height="160%"><feGaussianBlur stdDeviation="6"/></filter>';
+  const head = `<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${height}" viewBox="0 0 ${width} ${height}">`;
+  return `${head}<defs>${shadow}</defs>${content}</svg>`;
 }
 
-export const clockSize = 264;
-/** Top left corner of the clock in the scene; even, for 4:2:0. */
-export const clockAt = { left: 928, top: 58 };
+/** A mark `size` wide and high, around a centre. */
+function drawMark({ path }: Mark, centreX: number, centreY: number, size: number, colour: string): string {
+  const place = `translate(${centreX - size / 2} ${centreY - size / 2}) scale(${size / 24})`;
+  return `<path transform="${place}" fill="${colour}" d="${path}"/>`;
+}
 
-function paintClockFace(canvas: Canvas): void {
-  const radius = clockSize / 2;
-  const [centreX, centreY] = [clockAt.left + radius, clockAt.top + radius];
-  canvas
-    .paint(disc(centreX, centreY, radius - 1), [34, 38, 44])
-    .paint(disc(centreX, centreY, radius - 14), [250, 250, 247]);
-  for (let minute = 0; minute < 60; minute++) {
-    const angle = (minute * Math.PI) / 30;
+function gradient(id: string, from: string, to: string, place = 'x1="0" y1="0" x2="0" y2="1"'): string {
+  return `<linearGradient id="${id}" ${place}><stop offset="0" stop-color="${from}"/><stop offset="1" stop-color="${to}"/></linearGradient>`;
+}
+
+const shadowOf = (x: number, y: number, width: number, height: number, radius: number): string =>
+  `<rect x="${x}" y="${y}" width="${width}" height="${height}" rx="${radius}" fill="#1b2530" opacity="0.35" filter="url(#soft)"/>`;
+
+/** A calm room: what moves has to stand out, and a flat picture costs few bits. */
+function drawBackground(): string {
+  const { width, height } = scene;
+  const desk = height - deskAt;
+  return svg(
+    width,
+    height,
+    [
+      gradient('wall', '#d9e2ea', '#f1efe9'),
+      gradient('desk', '#c9a680', '#a47c56'),
+      `<radialGradient id="light" cx="0.24" cy="0.1" r="0.75"><stop offset="0" stop-color="#fffdf5" stop-opacity="0.9"/><stop offset="1" stop-color="#fffdf5" stop-opacity="0"/></radialGradient>`,
+      `<rect width="${width}" height="${deskAt}" fill="url(#wall)"/>`,
+      `<rect width="${width}" height="${deskAt}" fill="url(#light)"/>`,
+      `<rect y="${deskAt}" width="${width}" height="${desk}" fill="url(#desk)"/>`,
+      `<rect y="${deskAt}" width="${width}" height="5" fill="#e2c6a4"/>`,
+      drawPlant(64, deskAt + 34),
+      drawClockFace(),
+      drawPanel(),
+    ].join(''),
+  );
+}
+
+/** In its pot, whose foot is at (x, y). */
+function drawPlant(x: number, y: number): string {
+  const leaf = (turn: number, length: number, colour: string): string =>
+    `<path transform="translate(${x} ${y - 88}) rotate(${turn})" fill="${colour}" d="M0 0C${-length * 0.22} ${-length * 0.4} ${-length * 0.16} ${-length * 0.8} 0 ${-length}C${length * 0.16} ${-length * 0.8} ${length * 0.22} ${-length * 0.4} 0 0Z"/>`;
+  const leaves = [
+    leaf(-52, 118, '#4d7f63'),
+    leaf(48, 112, '#4d7f63'),
+    leaf(-26, 150, '#5e9573'),
+    leaf(24, 146, '#5e9573'),
+    leaf(-2, 168, '#6fa884'),
+  ];
+  return [
+    `<ellipse cx="${x}" cy="${y}" rx="58" ry="10" fill="#5e4127" opacity="0.35"/>`,
+    ...leaves,
+    `<path fill="#d98f6f" d="M${x - 48} ${y - 92}h96l-12 92h-72z"/>`,
+    `<rect x="${x - 54}" y="${y - 104}" width="108" height="22" rx="5" fill="#e4a283"/>`,
+  ].join('');
+}
+
+function drawClockFace(): string {
+  const radius = clock.size / 2;
+  const [x, y] = [clock.left + radius, clock.top + radius];
+  const ticks = Array.from({ length: 60 }, (_, minute) => {
     const isHour = minute % 5 === 0;
-    const at = (out: number): Point => [centreX + out * Math.sin(angle), centreY - out * Math.cos(angle)];
-    const [inner, width] = isHour ? [radius - 40, minute % 15 === 0 ? 9 : 6] : [radius - 28, 2.5];
-    canvas.paint(stroke([at(inner), at(radius - 22)], width), [30, 32, 36]);
-  }
+    const [length, width] = isHour ? [radius * 0.15, 4.5] : [radius * 0.07, 2];
+    return `<line transform="rotate(${minute * 6} ${x} ${y})" x1="${x}" x2="${x}" y1="${y - radius * 0.83}" y2="${y - radius * 0.83 + length}" stroke="#2b3138" stroke-width="${width}" stroke-linecap="round"/>`;
+  });
+  return [
+    `<circle cx="${x + 4}" cy="${y + 10}" r="${radius}" fill="#1b2530" opacity="0.25" filter="url(#soft)"/>`,
+    `<circle cx="${x}" cy="${y}" r="${radius - 1}" fill="#2f3842"/>`,
+    `<circle cx="${x}" cy="${y}" r="${radius - 9}" fill="#fbfaf6"/>`,
+    ...ticks,
+  ].join('');
 }
 
 /** A hand that points to 12, in the middle of a square so that it turns about its centre. */
-export function drawHand(length: number, width: number, colour: Colour): Canvas {
-  const centre = clockSize / 2;
-  const base = width * 0.9;
-  const hand: Point[] = [
-    [centre - width / 2, centre - length],
-    [centre + width / 2, centre - length],
-    [centre + base / 1.6, centre + 26],
-    [centre - base / 1.6, centre + 26],
-  ];
-  return new Canvas(clockSize, clockSize)
-    .paint(polygon(hand), colour)
-    .paint(disc(centre, centre, width * 1.1 + 3), colour);
+function drawHand(length: number, width: number, colour: string): string {
+  const middle = clock.size / 2;
+  const base = width * 0.65;
+  const hand = `M${middle - width / 2} ${middle - length}h${width}L${middle + base} ${middle + 13}h${-2 * base}z`;
+  return svg(
+    clock.size,
+    clock.size,
+    `<path fill="${colour}" d="${hand}"/><circle cx="${middle}" cy="${middle}" r="${width + 2.5}" fill="${colour}"/>`,
+  );
+}
+
+function drawPanel(): string {
+  const { left, top, width, height, pairsAt } = panel;
+  const dot = (x: number, y: number): string =>
+    `<circle cx="${left + x}" cy="${top + y}" r="3.4" fill="${digitColour}"/>`;
+  const colons = [pairsAt[1], pairsAt[2]].flatMap((x) => [dot(x - 8, 24), dot(x - 8, 40)]);
+  return [
+    `<ellipse cx="${left + width / 2}" cy="${top + height + 12}" rx="${width / 2 + 12}" ry="12" fill="#5e4127" opacity="0.4"/>`,
+    `<rect x="${left - 14}" y="${top - 12}" width="${width + 28}" height="${height + 24}" rx="22" fill="#2d353f"/>`,
+    `<rect x="${left}" y="${top}" width="${width}" height="${height}" rx="12" fill="${panelColour}"/>`,
+    ...colons,
+    dot(pairsAt[3] - 12, 52),
+  ].join('');
 }
 
 /** Which of the seven segments (top, top right, bottom right, bottom, bottom left, top left, middle) each digit lights. */
@@ -145,104 +139,134 @@ const segments = [
   '1111111',
   '1111011',
 ];
-const digit = { width: 30, height: 52, thick: 7, advance: 42 };
-/** One row of the strip: two digits. */
-export const pair = { width: 2 * digit.advance, height: 64 };
-const digitColour: Colour = [245, 248, 252];
 
-function paintDigit(canvas: Canvas, value: number, left: number, top: number): void {
-  const { width, height, thick } = digit;
-  const [right, middle, bottom] = [left + width, top + height / 2, top + height];
-  const lines: [Point, Point][] = [
-    [
-      [left, top],
-      [right, top],
-    ],
-    [
-      [right, top],
-      [right, middle],
-    ],
-    [
-      [right, middle],
-      [right, bottom],
-    ],
-    [
-      [left, bottom],
-      [right, bottom],
-    ],
-    [
-      [left, middle],
-      [left, bottom],
-    ],
-    [
-      [left, top],
-      [left, middle],
-    ],
-    [
-      [left, middle],
-      [right, middle],
-    ],
+function drawDigit(value: number, x: number, y: number): string {
+  const [width, height] = [19, 36];
+  const [right, middle, bottom] = [x + width, y + height / 2, y + height];
+  const lines = [
+    `M${x} ${y}H${right}`,
+    `M${right} ${y}V${middle}`,
+    `M${right} ${middle}V${bottom}`,
+    `M${x} ${bottom}H${right}`,
+    `M${x} ${middle}V${bottom}`,
+    `M${x} ${y}V${middle}`,
+    `M${x} ${middle}H${right}`,
   ];
-  lines.forEach((line, i) => {
-    if (segments[value]![i] === '1') canvas.paint(stroke(line, thick), digitColour);
-  });
+  const lit = lines.filter((_, i) => segments[value]![i] === '1').join('');
+  return `<path d="${lit}" fill="none" stroke="${digitColour}" stroke-width="4.6" stroke-linecap="round"/>`;
 }
 
 /** `00` to `99` below one another: shown through a window of one row. */
-export function drawPairs(): Canvas {
-  const strip = new Canvas(pair.width, 100 * pair.height);
-  for (let value = 0; value < 100; value++) {
-    const row = new Canvas(pair.width, pair.height).paint(rectangle(0, 0, pair.width, pair.height), panelColour);
-    paintDigit(row, Math.floor(value / 10), 6, 6);
-    paintDigit(row, value % 10, 6 + digit.advance, 6);
-    row.rgba.copy(strip.rgba, value * row.rgba.length);
-  }
-  return strip;
-}
-
-export const panelColour: Colour = [22, 26, 33];
-export const clockPanel = { left: 402, top: 618, width: 476, height: 84, pairsAt: [34, 140, 246, 358] as const };
-const scene = { width: 1280, height: 720 };
-
-/** A calm room: what moves has to stand out, and a flat picture costs few bits. */
-export function drawBackground(): Canvas {
-  const floorAt = 560;
-  const canvas = new Canvas(scene.width, scene.height)
-    .paint(rectangle(0, 0, scene.width, floorAt), (_, y) => shade([196, 208, 219], [224, 230, 235], y / floorAt))
-    .paint(rectangle(0, floorAt, scene.width, scene.height - floorAt), (_, y) =>
-      shade([150, 160, 168], [116, 126, 136], (y - floorAt) / (scene.height - floorAt)),
-    )
-    .paint(rectangle(0, floorAt - 6, scene.width, 6), [238, 240, 242]);
-  paintClockFace(canvas);
-  const { left, top, width, height, pairsAt } = clockPanel;
-  canvas.paint(
-    stroke(
-      [
-        [left + 20, top + height / 2],
-        [left + width - 20, top + height / 2],
-      ],
-      height,
-    ),
-    panelColour,
+function drawPairs(): string {
+  const rows = Array.from({ length: 100 }, (_, value) => {
+    const y = value * pair.height + 6;
+    return drawDigit(Math.floor(value / 10), 5, y) + drawDigit(value % 10, 33, y);
+  });
+  const height = 100 * pair.height;
+  return svg(
+    pair.width,
+    height,
+    `<rect width="${pair.width}" height="${height}" fill="${panelColour}"/>${rows.join('')}`,
   );
-  for (const gapAt of [pairsAt[1], pairsAt[2]]) {
-    for (const y of [32, 52]) canvas.paint(disc(left + gapAt - 11, top + y, 4.5), digitColour);
-  }
-  return canvas.paint(disc(left + pairsAt[3] - 14, top + 64, 4.5), digitColour);
 }
 
-function shade(from: Colour, to: Colour, share: number): Colour {
-  return from.map((one, i) => Math.round(one + (to[i]! - one) * share)) as unknown as Colour;
+/** A sign that hangs from above on two threads. */
+function drawSign(): string {
+  return svg(
+    236,
+    290,
+    [
+      '<path d="M62 0V60M174 0V60" stroke="#6b7680" stroke-width="2.5"/>',
+      shadowOf(18, 64, 200, 204, 10),
+      '<rect x="14" y="54" width="208" height="212" rx="10" fill="#b98f66"/>',
+      '<rect x="24" y="64" width="188" height="192" rx="5" fill="#fbf9f4"/>',
+      drawMark(marks.debian, 118, 160, 150, marks.debian.colour),
+    ].join(''),
+  );
 }
 
-/** Files of this folder by name; `node drawSprites.ts` writes them, a test compares. */
-export const sprites: Record<string, () => Canvas> = {
+function drawPhone(): string {
+  return svg(
+    204,
+    370,
+    [
+      gradient('screen', '#1d2733', '#0d1319'),
+      shadowOf(24, 30, 164, 320, 30),
+      '<rect x="18" y="16" width="168" height="332" rx="30" fill="#20262e"/>',
+      '<rect x="20" y="18" width="164" height="328" rx="28" fill="none" stroke="#59636f" stroke-width="2"/>',
+      '<rect x="27" y="25" width="150" height="314" rx="22" fill="url(#screen)"/>',
+      '<rect x="80" y="34" width="44" height="9" rx="4.5" fill="#05080b"/>',
+      drawMark(marks.vuedotjs, 102, 176, 116, marks.vuedotjs.colour),
+      '<rect x="70" y="325" width="64" height="4" rx="2" fill="#5d6874"/>',
+    ].join(''),
+  );
+}
+
+function drawMug(): string {
+  const body = 'M20 24H206V170Q206 204 172 204H54Q20 204 20 170Z';
+  return svg(
+    300,
+    236,
+    [
+      gradient('glaze', '#274b6d', '#3f74a3', 'x1="0" y1="0" x2="1" y2="0"'),
+      '<g transform="translate(16 0)">',
+      '<ellipse cx="114" cy="205" rx="104" ry="12" fill="#4d341e" opacity="0.4" filter="url(#soft)"/>',
+      '<path d="M200 62h22c34 0 44 18 44 42s-14 46-46 46h-20" fill="none" stroke="#2f5a82" stroke-width="19"/>',
+      `<path d="${body}" fill="url(#glaze)"/>`,
+      '<ellipse cx="113" cy="25" rx="93" ry="13" fill="#4f86b6"/><ellipse cx="113" cy="27" rx="84" ry="9" fill="#3a2417"/>',
+      drawMark(marks.postgresql, 113, 122, 132, '#f6f9fc'),
+      '</g>',
+    ].join(''),
+  );
+}
+
+function drawNotebook(): string {
+  return svg(
+    226,
+    266,
+    [
+      gradient('cover', '#ffe07a', '#f6c445'),
+      shadowOf(24, 28, 182, 224, 10),
+      '<rect x="24" y="18" width="180" height="230" rx="6" fill="#f4f1ea"/>',
+      '<rect x="18" y="14" width="182" height="230" rx="10" fill="url(#cover)"/>',
+      '<rect x="18" y="14" width="22" height="230" rx="8" fill="#d9a52c"/>',
+      drawMark(marks.python, 120, 126, 122, '#24527a'),
+    ].join(''),
+  );
+}
+
+/** Outer radius of the marker, px. */
+const markerRadius = 50;
+
+function drawMarkerCard(): string {
+  const middle = markerRadius * quietZoneRadius + 20;
+  const discs = markers['marker A'].map(
+    (radius, i) =>
+      `<circle cx="${middle}" cy="${middle}" r="${radius * markerRadius}" fill="${i % 2 === 0 ? '#000' : '#fff'}"/>`,
+  );
+  const side = 2 * (middle - 18);
+  return svg(
+    2 * middle,
+    2 * middle,
+    [
+      shadowOf(20, 23, side - 4, side - 4, 18),
+      `<rect x="18" y="18" width="${side}" height="${side}" rx="18" fill="#fff"/>`,
+    ]
+      .concat(discs)
+      .join(''),
+  );
+}
+
+/** Files of this folder by name, as SVG; `node drawSprites.ts` writes them, a test compares. */
+export const sprites: Record<string, () => string> = {
   'background.png': drawBackground,
-  'hour-hand.png': () => drawHand(62, 11, [30, 32, 36]),
-  'minute-hand.png': () => drawHand(92, 8, [30, 32, 36]),
-  'second-hand.png': () => drawHand(98, 3, [200, 30, 38]),
+  'hour-hand.png': () => drawHand(42, 7, '#2b3138'),
+  'minute-hand.png': () => drawHand(62, 5, '#2b3138'),
+  'second-hand.png': () => drawHand(66, 2, '#c8281e'),
   'digits.png': drawPairs,
-  'stop-sign.png': drawStopSign,
-  'marker-a.png': () => drawMarker(markers['marker A']),
-  'marker-c.png': () => drawMarker(markers['marker C']),
+  'sign.png': drawSign,
+  'phone.png': drawPhone,
+  'mug.png': drawMug,
+  'notebook.png': drawNotebook,
+  'marker.png': drawMarkerCard,
 };

@@ -1,21 +1,24 @@
 import { join } from 'node:path';
 import { audioOutput, rtpOutput } from '../ffmpegArguments.ts';
 import type { SourceInput } from '../SourceInput.ts';
-import { clockAt, clockPanel, clockSize, pair } from './sprites.ts';
+import { clock, pair, panel, scene } from './layout.ts';
 
 const framesPerSecond = 30;
 const sprites = [
   ...['background.png', 'digits.png', 'hour-hand.png', 'minute-hand.png', 'second-hand.png'],
-  ...['stop-sign.png', 'marker-a.png', 'marker-c.png'],
+  ...['sign.png', 'notebook.png', 'phone.png', 'mug.png', 'marker.png'],
 ];
 /** Input 0 is the pace, then come the sprites, then the sound. */
 const soundInput = sprites.length + 1;
 
-/** A moving picture with a clock and things that models find, for whoever has no camera at hand. */
+/**
+ * A moving picture for whoever has no camera at hand: things with well-known marks on them, one of our markers, and
+ * clocks. It has no loop, so nothing jumps: every place is a function of the time of day.
+ */
 export function openTestPicture(now = new Date()): SourceInput {
   const files = sprites.flatMap((name) => ['-i', `file:${join(import.meta.dirname, name)}`]);
   const graph = testPictureGraph(-now.getTimezoneOffset() * 60);
-  const pace = ['-re', '-f', 'lavfi', '-i', `color=black:s=1280x720:r=${framesPerSecond}`];
+  const pace = ['-re', '-f', 'lavfi', '-i', `color=black:s=${scene.width}x${scene.height}:r=${framesPerSecond}`];
   // A short beep each second.
   const sound = ['-re', '-f', 'lavfi', '-i', 'aevalsrc=0.05*sin(880*2*PI*t)*lt(mod(t\\,1)\\,0.06):s=8000'];
   return {
@@ -56,13 +59,14 @@ export function testPictureGraph(zoneSeconds: number): string {
   const once = 'loop=loop=-1:size=1';
   const eachSecond = `${once},setpts='(N+floor(RTCSTART/1000000))/TB'`;
   const local = `(t+${zoneSeconds})`;
-  const { left, top, pairsAt } = clockPanel;
+  const { left, top, pairsAt } = panel;
+  const clockPlace = [clock.left, clock.top] as const;
   const place = (x: string | number, y: string | number): string => `overlay=x='${x}':y='${y}':format=yuv420`;
   const hand = (name: string, turnSeconds: number, label: string): string =>
     `${input(name)}${eachSecond},rotate=a='2*PI*mod(${local},${turnSeconds})/${turnSeconds}':c=none,format=yuva420p[${label}]`;
   const row = (from: string, value: string, label: string): string =>
     `${from}${eachSecond},crop=${pair.width}:${pair.height}:0:'${pair.height}*floor(${value})'[${label}]`;
-  const pairAt = (index: number): string => place(left + pairsAt[index]!, top + 10);
+  const pairAt = (index: number): string => place(left + pairsAt[index]!, top + 8);
   return [
     `[0:v]setpts='PTS+RTCSTART/1000000/TB',format=yuv420p,split=2[pace][pace2]`,
     `${input('background.png')}format=yuv420p[background]`,
@@ -76,17 +80,17 @@ export function testPictureGraph(zoneSeconds: number): string {
     hand('minute-hand.png', 3_600, 'minute'),
     hand('second-hand.png', 60, 'second'),
     `[pace][background]${place(0, 0)}[p0]`,
-    `[p0][hour]${place(clockAt.left, clockAt.top)}[p1]`,
-    `[p1][minute]${place(clockAt.left, clockAt.top)}[p2]`,
-    `[p2][second]${place(clockAt.left, clockAt.top)}[p3]`,
-    `[p3]${input('stop-sign.png')}${place('500+110*sin(t/4)', 216)}[p4]`,
-    `[p4]${input('marker-a.png')}${place('150+120*sin(t/2.3)', '230+170*cos(t/3.1)')}[p5]`,
-    `[p5]${input('marker-c.png')}${place('950+120*cos(t/2.7)', '360+20*sin(t/1.9)')}[p6]`,
-    `[p6][hours]${pairAt(0)}[p7]`,
-    `[p7][minutes]${pairAt(1)}[p8]`,
-    `[p8][seconds]${pairAt(2)}[p9]`,
-    `[p9][hundredths]${pairAt(3)},setpts=PTS-STARTPTS[picture]`,
+    `[p0][hour]${place(...clockPlace)}[p1]`,
+    `[p1][minute]${place(...clockPlace)}[p2]`,
+    `[p2][second]${place(...clockPlace)}[p3]`,
+    `[p3]${input('sign.png')}${place('152+40*sin(t/2.9)', 0)}[p4]`,
+    `[p4]${input('notebook.png')}${place('1030+22*sin(t/3.7)', 336)}[p5]`,
+    `[p5]${input('phone.png')}${place('470+70*sin(t/2.3)', '136+34*cos(t/1.7)')}[p6]`,
+    `[p6]${input('mug.png')}${place('726+70*sin(t/3.1+1)', 392)}[p7]`,
+    `[p7]${input('marker.png')}${place('786+46*sin(t/2.1)', '72+26*cos(t/1.5)')}[p8]`,
+    `[p8][hours]${pairAt(0)}[p9]`,
+    `[p9][minutes]${pairAt(1)}[p10]`,
+    `[p10][seconds]${pairAt(2)}[p11]`,
+    `[p11][hundredths]${pairAt(3)},setpts=PTS-STARTPTS[picture]`,
   ].join(';');
 }
-
-export const testPictureSize = { width: 1280, height: 720, clockSize };
