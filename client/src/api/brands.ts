@@ -9,12 +9,15 @@ import {
   type PictureBox,
 } from '@framelock/server/protocol';
 import { z } from 'zod';
-import { request, requestBlob } from './request.ts';
+import { request, requestBlob, type RequestOptions } from './request.ts';
 
 const base = '/api/v1/brands';
 /** Embedding five images on a busy machine takes seconds, and an import is a whole gallery. */
 const embedTimeoutMs = 60_000;
 const importTimeoutMs = 600_000;
+
+/** Who only watches may not; that is said where it was tried, and the video goes on. */
+const sending = { method: 'POST', needed: false, timeoutMs: embedTimeoutMs } as const;
 
 export type BrandShow = 'all' | 'own' | 'bundled' | 'off';
 
@@ -33,12 +36,15 @@ export interface BrandPicture {
 }
 
 /** Own brands first, then by name. */
-export function listBrands({ search, show, limit, offset }: BrandQuery, signal?: AbortSignal): Promise<BrandList> {
+export function listBrands(
+  { search, show, limit, offset }: BrandQuery,
+  options: Pick<RequestOptions, 'signal' | 'needed'> = {},
+): Promise<BrandList> {
   const query = new URLSearchParams({ limit: String(limit), offset: String(offset) });
   if (search) query.set('search', search);
   if (show === 'own' || show === 'bundled') query.set('origin', show);
   if (show === 'off') query.set('enabled', 'false');
-  return request(`${base}?${query.toString()}`, brandListSchema, { ...(signal ? { signal } : {}) });
+  return request(`${base}?${query.toString()}`, brandListSchema, options);
 }
 
 export function getBrand(id: string, signal?: AbortSignal): Promise<BrandView> {
@@ -49,12 +55,11 @@ export function getBrand(id: string, signal?: AbortSignal): Promise<BrandView> {
 export function addBrand(name: string, pictures: readonly BrandPicture[]): Promise<BrandView> {
   const form = formOf(pictures);
   form.set('name', name);
-  return request(base, brandViewSchema, { method: 'POST', body: form, timeoutMs: embedTimeoutMs });
+  return request(base, brandViewSchema, { ...sending, body: form });
 }
 
 export function addBrandImages(id: string, pictures: readonly BrandPicture[]): Promise<BrandView> {
-  const options = { method: 'POST', body: formOf(pictures), timeoutMs: embedTimeoutMs } as const;
-  return request(`${pathOf(id)}/images`, brandViewSchema, options);
+  return request(`${pathOf(id)}/images`, brandViewSchema, { ...sending, body: formOf(pictures) });
 }
 
 export async function deleteBrandImage(id: string, imageId: string): Promise<void> {

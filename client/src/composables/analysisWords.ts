@@ -9,7 +9,7 @@ export interface AnalysisWords {
   long: string;
 }
 
-const providerNames = { cpu: 'CPU', cuda: 'CUDA', tensorrt: 'TensorRT', webgpu: 'WebGPU' } as const;
+const providerNames = { cpu: 'CPU', cuda: 'CUDA', tensorrt: 'TensorRT', webgpu: 'WebGPU', wasm: 'WASM' } as const;
 
 /**
  * What the page says about analysis. `modelName` where the description is known; else the id stands for it.

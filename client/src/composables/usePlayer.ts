@@ -189,5 +189,6 @@ export function usePlayer(setting: PlayerSetting) {
     hls,
     timeline,
   };
-  return { ...facts, ...rewinding, retry, setLayer };
+  const copyPicture = () => player.value?.copyPicture();
+  return { ...facts, ...rewinding, retry, setLayer, copyPicture };
 }

@@ -12,7 +12,7 @@ import { LockController } from './LockController.ts';
 import { chooseBoxes } from './overlay/chooseBoxes.ts';
 import { decodeDetections } from './overlay/decodeDetections.ts';
 import { DetectionBuffer } from './overlay/DetectionBuffer.ts';
-import type { DrawnRecord } from './overlay/DrawnRecord.ts';
+import type { DrawnRecord, PictureCopy } from './overlay/DrawnRecord.ts';
 import { FrameSource, type Picture } from './overlay/FrameSource.ts';
 import { LayerClock, storedVideo } from './overlay/LayerClock.ts';
 import type { PictureClock } from './overlay/PictureClock.ts';
@@ -263,6 +263,10 @@ export class FrameExactOverlay {
   setOptions(options: Partial<OverlayOptions>): void {
     this.#overlay = { ...this.#overlay, ...options };
     this.#compositor.setOverlay(this.#overlay);
+  }
+
+  copyPicture(): PictureCopy | undefined {
+    return this.#compositor.copyPicture();
   }
 
   /** Twice a second. */

@@ -4,7 +4,7 @@ import { TypedEmitter } from '../signaling/TypedEmitter.ts';
 import { noPathCode } from '../rtc/ViewerLink.ts';
 import { FrameExactOverlay } from './FrameExactOverlay.ts';
 import type { RecordedPublication } from './hls/HlsPlayback.ts';
-import type { DrawnRecord } from './overlay/DrawnRecord.ts';
+import type { DrawnRecord, PictureCopy } from './overlay/DrawnRecord.ts';
 import { FrameSource } from './overlay/FrameSource.ts';
 import type { OverlayOptions } from './overlay/OverlayOptions.ts';
 import type { PlaybackFigures, Timeline } from './Playback.ts';
@@ -13,7 +13,7 @@ import type { PlayerMode, PlayerProblem, PlayerState, PlayerStats } from './Play
 import type { TransportChoice, TransportWish } from './TransportChooser.ts';
 
 export type { RecordedPublication } from './hls/HlsPlayback.ts';
-export type { DrawnBox, DrawnKind, DrawnRecord, PictureRect } from './overlay/DrawnRecord.ts';
+export type { DrawnBox, DrawnKind, DrawnRecord, PictureCopy, PictureRect } from './overlay/DrawnRecord.ts';
 export { defaultOverlayOptions, type OverlayOptions } from './overlay/OverlayOptions.ts';
 export { colorOfLabel, overlayPalette } from './overlay/overlayPalette.ts';
 export type { Timeline, Transport } from './Playback.ts';
@@ -311,6 +311,11 @@ export class Player {
 
   setOverlay(options: Partial<OverlayOptions>): void {
     this.#overlay.setOptions(options);
+  }
+
+  /** The picture that is shown now, in the video's pixels and without boxes, to be kept; undefined before the first. */
+  copyPicture(): PictureCopy | undefined {
+    return this.#overlay.copyPicture();
   }
 
   stats(): PlayerStats {

@@ -30,6 +30,12 @@ export interface PictureRect {
   height: number;
 }
 
+/** A picture of its own, in the video's pixels, and the boxes that were drawn on it. */
+export interface PictureCopy {
+  canvas: HTMLCanvasElement;
+  boxes: DrawnBox[];
+}
+
 /** What one composite put on the canvas. The player reuses the object: a listener that keeps anything must copy it. */
 export interface DrawnRecord {
   publicationId: string;

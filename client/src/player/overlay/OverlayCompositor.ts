@@ -5,7 +5,7 @@ import { CanvasSurface } from './CanvasSurface.ts';
 import { chooseBoxes, exactChoice, type BoxChoice } from './chooseBoxes.ts';
 import type { DetectionBuffer } from './DetectionBuffer.ts';
 import { drawDetections } from './drawDetections.ts';
-import type { DrawnBox, DrawnRecord } from './DrawnRecord.ts';
+import type { DrawnBox, DrawnRecord, PictureCopy } from './DrawnRecord.ts';
 import type { Picture } from './FrameSource.ts';
 import type { LayerClock } from './LayerClock.ts';
 import { letterbox } from './letterbox.ts';
@@ -159,6 +159,15 @@ export class OverlayCompositor {
     this.#record.redraw = true;
     this.#composite();
     this.#emit(true);
+  }
+
+  /** What is shown now, without its boxes, and they beside it; undefined before the first picture. */
+  copyPicture(): PictureCopy | undefined {
+    const { pictureWidth: width, pictureHeight: height, boxes } = this.#record;
+    if (!this.#image || width === 0 || height === 0) return undefined;
+    const canvas = Object.assign(document.createElement('canvas'), { width, height });
+    canvas.getContext('2d', { alpha: false })?.drawImage(this.#image, 0, 0, width, height);
+    return { canvas, boxes: boxes.map((box) => ({ ...box })) };
   }
 
   #composite(): void {
