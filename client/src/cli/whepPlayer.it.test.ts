@@ -24,7 +24,7 @@ beforeAll(async () => {
   const environment = {
     ...process.env,
     ...{ PORT: port, DATA_DIR: dataDir, SERVER_URL: serverUrl, NODE_SECRET: 'secret-of-the-headless-test' },
-    ...{ HOST: '127.0.0.1', DATABASE_URL: '', RTC_PORT: '0', LOG_LEVEL: 'warn', MODEL: '' },
+    ...{ HOST: '127.0.0.1', DATABASE_URL: '', RTC_PORT: '0', LOG_LEVEL: 'warn', MODEL: 'marker' },
   };
   children = ['server', 'sfu', 'inference'].map((name) =>
     spawn(process.execPath, [join(root, name, 'src/main.ts')], { env: environment, stdio: 'inherit' }),
