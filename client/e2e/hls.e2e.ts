@@ -58,6 +58,9 @@ describe('over HLS, too, every box is on its own frame', { timeout: 360_000 }, (
     expectProof(proof);
     expect(proof.stats.transport).toBe('hls');
     expect(proof.how).toBe(how);
+    // Every Part's detections came: those of a missing one would only be fewer boxes.
+    expect(proof.stats.hls!.sidecars).toEqual({ loaded: expect.any(Number), missing: 0 });
+    expect(proof.stats.hls!.sidecars.loaded).toBeGreaterThan(0);
     const { delaysMs } = proof;
     const at = (share: number) => Math.round(delaysMs[Math.floor(share * (delaysMs.length - 1))]!);
     console.log(JSON.stringify({ captureToCanvasMs: { n: delaysMs.length, p50: at(0.5), p95: at(0.95) } }));
