@@ -75,7 +75,8 @@ function drawBackground(width: number, height: number): Buffer {
   return luma;
 }
 
-function drawCode(luma: Buffer, width: number, height: number, bits: number[]): void {
+/** Fills the rows about the strip with grey, and writes the cells; `luma` may be the first plane of a whole picture. */
+export function drawCode(luma: Buffer, width: number, height: number, bits: number[]): void {
   const x0 = codeStrip.left * width;
   const cell = ((codeStrip.right - codeStrip.left) * width) / codeCells;
   luma.fill(128, 0, Math.ceil((codeStrip.bottom + 0.012) * height) * width);
