@@ -7,7 +7,8 @@ import {
 } from '@framelock/server/protocol';
 import { request, requestBlob } from './request.ts';
 
-const base = '/api/v1/exposure';
+const report = '/api/v1/exposure';
+const appearances = '/api/v1/appearances';
 const appearancesPerPage = 50;
 /** A day of a busy Stream is many rows. */
 const fileTimeoutMs = 120_000;
@@ -26,7 +27,7 @@ export function listAppearances(
   query: ExposureQuery & { brandId?: string | undefined; cursor?: string | undefined },
   signal?: AbortSignal,
 ): Promise<AppearancePage> {
-  const path = `${base}/appearances?${search({ ...query, limit: String(appearancesPerPage) })}`;
+  const path = `${appearances}?${search({ ...query, limit: String(appearancesPerPage) })}`;
   return request(path, appearanceListSchema, { ...(signal ? { signal } : {}) });
 }
 
@@ -34,7 +35,7 @@ export type ExposureFile = 'report' | 'appearances';
 
 /** A file to keep: the report has a line per brand, appearances one each. */
 export function exposureFile(query: ExposureQuery, what: ExposureFile, format: 'csv' | 'json'): Promise<Blob> {
-  const path = what === 'report' ? base : `${base}/appearances`;
+  const path = what === 'report' ? base : appearances;
   return requestBlob(`${path}.${format}?${search(query)}`, { timeoutMs: fileTimeoutMs });
 }
 

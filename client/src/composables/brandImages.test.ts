@@ -19,7 +19,8 @@ describe('images of a mark', () => {
   it('are refused before they are sent, with the reason', async () => {
     expect(await refusalOfImage(new Blob([png]))).toBeUndefined();
     expect(await refusalOfImage(new Blob([]))).toMatch(/empty/);
-    expect(await refusalOfImage(new Blob(['GIF89a']))).toMatch(/PNG, a JPEG or an SVG/);
+    expect(await refusalOfImage(new Blob(['GIF89a']))).toBe('this is a GIF: send a PNG, JPEG or SVG');
+    expect(await refusalOfImage(new Blob(['Hello']))).toMatch(/^this is no image that is known here/);
     expect(await refusalOfImage(new Blob([png, new Uint8Array(maxBrandImageBytes)]))).toMatch(/at most 8 MiB/);
   });
 

@@ -19,6 +19,15 @@ export function imageKindOf(begin: Uint8Array): BrandImageKind | undefined {
   return svgBegin.test(text) ? 'svg' : undefined;
 }
 
+const others: readonly (readonly [name: string, begin: RegExp])[] = [
+  ['a GIF', /^GIF8/],
+  ['a WebP', /^RIFF[^]{4}WEBP/],
+  ['an AVIF or HEIC', /^[^]{4}ftyp/],
+  ['a BMP', /^BM/],
+  ['a TIFF', /^(?:II\*\0|MM\0\*)/],
+  ['a PDF', /^%PDF-/],
+];
+
 /** Why the server would refuse this file, in its words, before it is sent; undefined = it may well take it. */
 export async function refusalOfImage(file: Blob): Promise<string | undefined> {
   if (file.size === 0) return 'the file is empty';
@@ -26,7 +35,10 @@ export async function refusalOfImage(file: Blob): Promise<string | undefined> {
     return `an image is at most ${maxBrandImageBytes / 1024 / 1024} MiB, this one has ${(file.size / 1024 / 1024).toFixed(1)} MiB`;
   }
   const begin = new Uint8Array(await file.slice(0, svgLookedAtBytes).arrayBuffer());
-  return imageKindOf(begin) ? undefined : 'an image is a PNG, a JPEG or an SVG';
+  if (imageKindOf(begin)) return undefined;
+  const latin = String.fromCharCode(...begin.subarray(0, 16));
+  const found = others.find(([, pattern]) => pattern.test(latin));
+  return `this is ${found?.[0] ?? 'no image that is known here'}: send a PNG, JPEG or SVG`;
 }
 
 export interface TakenImages<T> {

@@ -4,7 +4,7 @@ import { brandStateWords, galleryWords, importWords, thresholdWords } from './br
 describe('words of the gallery', () => {
   it('say what a state means, and why where the server knows', () => {
     expect(brandStateWords({ state: 'ready' })).toMatchObject({ text: 'Recognised', tone: 'good' });
-    expect(brandStateWords({ state: 'failed', problem: 'no mark in it' })).toMatchObject({ title: 'no mark in it' });
+    expect(brandStateWords({ state: 'failed', problem: 'no mark in it' })).toMatchObject({ title: 'No mark in it' });
     expect(brandStateWords({ state: 'off' }).tone).toBe('plain');
     expect(brandStateWords({ state: 'waiting' }).tone).toBe('warn');
   });

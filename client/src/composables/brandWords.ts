@@ -1,5 +1,6 @@
 import { type BrandList, type BrandView, type ImportResult } from '@framelock/server/protocol';
 import { formatCount, plural } from './formatFigures.ts';
+import { capital } from './problemWords.ts';
 
 export interface BrandStateWords {
   text: string;
@@ -9,6 +10,7 @@ export interface BrandStateWords {
 
 /** What the state of a brand means to a person. */
 export function brandStateWords({ state, problem }: Pick<BrandView, 'state' | 'problem'>): BrandStateWords {
+  const why = problem && capital(problem);
   switch (state) {
     case 'ready':
       return { text: 'Recognised', tone: 'good', title: 'Found on all live streams whose model looks for brands' };
@@ -16,12 +18,12 @@ export function brandStateWords({ state, problem }: Pick<BrandView, 'state' | 'p
       return {
         text: 'Waiting for a model',
         tone: 'warn',
-        title: problem ?? 'It is recognised as soon as an inference node with a brand model has looked at its images',
+        title: why ?? 'It is recognised as soon as an inference node with a brand model has looked at its images',
       };
     case 'off':
       return { text: 'Off', tone: 'plain', title: 'Its mark bears no name until it is switched on again' };
     case 'failed':
-      return { text: 'Not recognisable', tone: 'bad', title: problem ?? 'None of its images could be used' };
+      return { text: 'Not recognisable', tone: 'bad', title: why ?? 'None of its images could be used' };
   }
 }
 

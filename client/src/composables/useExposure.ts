@@ -9,6 +9,7 @@ const refreshMs = { live: 2_000, over: 30_000 };
 /** The report of a range, kept up to date; what was shown stays until the next answer is there. */
 export function useExposure(streamId: string, range: Ref<ExposureRange>, publicationId: Ref<string | undefined>) {
   const query = () => queryOfRange(range.value, { streamId, publicationId: publicationId.value }, Date.now());
+  const key = computed(() => JSON.stringify([range.value, publicationId.value]));
   const live = ref(true);
   const { data, problem, refresh } = usePolling<{ key: string; summary: ExposureSummary }>(
     async (signal) => {
@@ -17,7 +18,6 @@ export function useExposure(streamId: string, range: Ref<ExposureRange>, publica
     },
     () => (live.value ? refreshMs.live : refreshMs.over),
   );
-  const key = computed(() => JSON.stringify([range.value, publicationId.value]));
   watch(data, (answer) => (live.value = answer?.summary.live ?? true));
   watch(key, () => {
     if (!problemOfRange(range.value)) void refresh();
