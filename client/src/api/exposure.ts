@@ -7,7 +7,7 @@ import {
 } from '@framelock/server/protocol';
 import { request, requestBlob } from './request.ts';
 
-const report = '/api/v1/exposure';
+const base = '/api/v1/exposure';
 const appearances = '/api/v1/appearances';
 const appearancesPerPage = 50;
 /** A day of a busy Stream is many rows. */
@@ -35,7 +35,7 @@ export type ExposureFile = 'report' | 'appearances';
 
 /** A file to keep: the report has a line per brand, appearances one each. */
 export function exposureFile(query: ExposureQuery, what: ExposureFile, format: 'csv' | 'json'): Promise<Blob> {
-  const path = what === 'report' ? base : appearances;
+  const path = what === 'report' ? report : appearances;
   return requestBlob(`${path}.${format}?${search(query)}`, { timeoutMs: fileTimeoutMs });
 }
 
