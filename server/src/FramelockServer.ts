@@ -11,6 +11,7 @@ import { AnalysisScheduler } from './analysis/AnalysisScheduler.ts';
 import { type Config, ConfigurationError } from './config.ts';
 import { Doctor } from './doctor/Doctor.ts';
 import { DoctorSessions } from './doctor/DoctorSessions.ts';
+import { Exposures } from './exposure/Exposures.ts';
 import { HlsNodes } from './hls/HlsNodes.ts';
 import { defaultCacheBytes, HlsProxy, maxWaiting } from './hls/HlsProxy.ts';
 import { maxOriginRequests } from './hls/OriginClient.ts';
@@ -48,6 +49,7 @@ export class FramelockServer {
   readonly #files: SourceFiles;
   readonly #sources: Sources;
   readonly #recordings: Recordings;
+  readonly #exposures: Exposures;
   readonly #hls: HlsProxy;
   readonly #doctorSessions: DoctorSessions;
   readonly #signaling: SignalingServer;
@@ -103,6 +105,14 @@ export class FramelockServer {
       metrics,
       onDeleted: ({ streamId, id }) => this.#hls.forget(streamId, id),
     });
+    this.#exposures = Exposures.create({
+      store: database.exposure,
+      publications: database.publications,
+      serverId: this.#serverId,
+      maxAgeDays: config.exposureMaxAgeDays,
+      logger,
+      metrics,
+    });
     this.#hls = this.#createHls();
     const { maxPeers } = config;
     this.#signaling = new SignalingServer({
@@ -157,7 +167,7 @@ export class FramelockServer {
         ...this.#sources.sfuEvents,
         ...this.#recordings.eventsOf(node),
       }),
-      onInference: (node) => this.#analyses.eventsOf(node),
+      onInference: (node) => ({ ...this.#analyses.eventsOf(node), ...this.#exposures.eventsOf(node) }),
       onOpened: (node) => {
         if (node.kind === 'inference') return this.#analyses.nodeOpened();
         this.#sources.nodeOpened();
@@ -194,6 +204,7 @@ export class FramelockServer {
       sources: this.#sources,
       files: this.#files,
       recordings: this.#recordings,
+      exposure: this.#database.exposure,
       doctorSessions: this.#doctorSessions,
       doctor: new Doctor({
         host: this.#config.host,
@@ -247,6 +258,11 @@ export class FramelockServer {
       ...Object.entries(this.#hls.figures),
       ...Object.entries({ maxCachedBytes: defaultCacheBytes, maxWaiting, maxOriginRequests }),
     ]);
+    metrics.gauge(
+      'framelock_exposure_waiting',
+      'Appearances that wait for the database',
+      () => this.#exposures.waiting,
+    );
     metrics.gauge('framelock_poster_bytes', 'Memory of posters', () => this.#streams.posters.bytes);
     metrics.labelledGauge('framelock_sources', 'Sources, by state', 'state', () => this.#sources.counts());
     metrics.labelledGauge('framelock_nodes', 'Nodes connected', 'kind', () => [
@@ -319,6 +335,7 @@ export class FramelockServer {
       this.#registry.close(reason);
       this.#hls.close();
       await this.#recordings.close();
+      await this.#exposures.close();
       await new Promise<void>((resolve) => {
         if (!this.#http.listening) return resolve();
         this.#http.close(() => resolve());

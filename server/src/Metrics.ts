@@ -64,6 +64,17 @@ export class Metrics {
     labelNames: ['why'],
     registers: this.#registers,
   });
+  readonly exposureReports = new Counter({
+    name: 'framelock_exposure_reports_total',
+    help: 'Exposure reports of inference nodes: taken, or not: malformed, unknown (Publication), elsewhere (another server takes it), full (too much waits), databaseAway',
+    labelNames: ['outcome'],
+    registers: this.#registers,
+  });
+  readonly exposureDropped = new Counter({
+    name: 'framelock_exposure_dropped_total',
+    help: 'Appearances that left the queue to the database unwritten since too many waited; their node tells of them again',
+    registers: this.#registers,
+  });
   readonly hlsRequests = new Counter({
     name: 'framelock_hls_proxy_requests_total',
     help: 'HLS requests answered, by where from: cache, joined (a request under way), origin, piped (by itself)',
@@ -78,6 +89,24 @@ export class Metrics {
   readonly hlsEvicted = new Counter({
     name: 'framelock_hls_proxy_evicted_total',
     help: 'Answers that left the HLS cache to make room',
+    registers: this.#registers,
+  });
+  readonly galleryPushes = new Counter({
+    name: 'framelock_gallery_pushes_total',
+    help: 'Galleries sent to inference nodes, by outcome: taken, failed (sent again)',
+    labelNames: ['outcome'],
+    registers: this.#registers,
+  });
+  readonly brandEmbeddings = new Counter({
+    name: 'framelock_brand_embeddings_total',
+    help: 'Reference images given to a brand model, by outcome: embedded, refused (no mark in it), failed (tried again)',
+    labelNames: ['outcome'],
+    registers: this.#registers,
+  });
+  readonly brandImagesRefused = new Counter({
+    name: 'framelock_brand_images_refused_total',
+    help: 'Reference images that were not taken, by whom: image (no picture that may be kept), model (nothing found in it)',
+    labelNames: ['by'],
     registers: this.#registers,
   });
   readonly databaseFaults = new Counter({

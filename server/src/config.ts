@@ -56,6 +56,9 @@ export const environmentSchema = z.object({
     .pipe(z.enum(['true', 'false', '1', '0'], 'is true or false').optional())
     .describe('Sources may reach loopback, private and link-local addresses; default: only where HOST is loopback'),
   MAX_UPLOAD_BYTES: orDefault(z.coerce.number().int().min(1), String(2 * 1024 ** 3)).describe('of one source file'),
+  EXPOSURE_MAX_AGE_DAYS: orDefault(z.coerce.number().min(0.01).max(36_500), '90').describe(
+    'appearances of brands are deleted when they ended so many days ago',
+  ),
   LOG_LEVEL: orDefault(z.enum(logLevels), 'info'),
   CLIENT_DIST: optionalText.describe('the built client; default client/dist'),
   MAX_PEERS: orDefault(z.coerce.number().int().min(1), '2000').describe('signalling sockets at once'),
@@ -77,6 +80,7 @@ export interface Config {
   sourceFilesDir: string;
   sourceAllowPrivate: boolean;
   maxUploadBytes: number;
+  exposureMaxAgeDays: number;
   logLevel: (typeof logLevels)[number];
   clientDist: string;
   maxPeers: number;
@@ -111,6 +115,7 @@ export function parseConfig(environment: Record<string, string | undefined>): Co
         ? isLoopbackName(values.HOST)
         : ['true', '1'].includes(values.SOURCE_ALLOW_PRIVATE),
     maxUploadBytes: values.MAX_UPLOAD_BYTES,
+    exposureMaxAgeDays: values.EXPOSURE_MAX_AGE_DAYS,
     logLevel: values.LOG_LEVEL,
     clientDist: clientDistOf(values.CLIENT_DIST),
     maxPeers: values.MAX_PEERS,

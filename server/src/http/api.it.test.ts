@@ -197,9 +197,17 @@ describe('documents', () => {
     const document = body as unknown as { openapi: string; paths: Record<string, object> };
     expect(document.openapi).toBe('3.1.0');
     expect(Object.keys(document.paths).sort()).toEqual([
+      '/api/v1/appearances',
+      '/api/v1/appearances.csv',
+      '/api/v1/appearances.json',
+      '/api/v1/appearances/{id}/first.jpg',
+      '/api/v1/appearances/{id}/last.jpg',
       '/api/v1/doctor',
       '/api/v1/doctor/session',
       '/api/v1/doctor/session/{sessionId}',
+      '/api/v1/exposure',
+      '/api/v1/exposure.csv',
+      '/api/v1/exposure.json',
       '/api/v1/files',
       '/api/v1/files/{name}',
       '/api/v1/models',

@@ -1,3 +1,4 @@
+import type { ExposureStore } from '@framelock/db';
 import type { Access } from '../access/Access.ts';
 import type { IceServersFor } from '../access/iceServers.ts';
 import type { Doctor } from '../doctor/Doctor.ts';
@@ -21,6 +22,7 @@ export interface HttpContext {
   doctorSessions: DoctorSessions;
   files: SourceFiles;
   recordings: Recordings;
+  exposure: ExposureStore;
   registry: NodeRegistry;
   metrics: Metrics;
   /** For `join`, and for the `Link` headers of WHIP and WHEP. */

@@ -4,6 +4,7 @@ import { Refusal, type RefusalCode, refusalOf, refusalStatus } from '../protocol
 import type { HttpContext } from './context.ts';
 import { docsPage } from './docsPage.ts';
 import { addDoctorRoutes, addDoctorSessionRoutes } from './doctorRoutes.ts';
+import { addExposureRoutes } from './exposureRoutes.ts';
 import { addFileRoutes } from './fileRoutes.ts';
 import { addHealthRoutes } from './healthRoutes.ts';
 import { describeHlsRoutes } from './hlsRoutes.ts';
@@ -55,6 +56,7 @@ export function createApp(http: HttpContext): OpenAPIHono {
   addDoctorSessionRoutes(app, http);
   addModelRoutes(app, http);
   addRecordingRoutes(app, http);
+  addExposureRoutes(app, http);
   describeHlsRoutes(app);
   addHealthRoutes(app, http);
   addWhipRoutes(app, http);
