@@ -1,0 +1,265 @@
+import { createHash } from 'node:crypto';
+import type { BrandStore, KnownBrand, NewBrandImage } from '@framelock/db';
+import type { Metrics } from '../Metrics.ts';
+import { newId } from '../newId.ts';
+import {
+  type ChangeBrand,
+  type GalleryFile,
+  type ImportResult,
+  maxBrandImageBytes,
+  maxBrands,
+  maxImagesPerBrand,
+  type PictureBox,
+  Refusal,
+} from '../protocol/index.ts';
+import type { Embedder } from './Embedder.ts';
+import type { ImageSandbox } from './image/ImageSandbox.ts';
+
+const wholePicture: PictureBox = { x: 0, y: 0, w: 1, h: 1 };
+
+export interface BrandEditsOptions {
+  store: BrandStore;
+  metrics: Metrics;
+  sandbox: ImageSandbox;
+  embedder: Embedder;
+  /** As they are now. */
+  brands(): Promise<KnownBrand[]>;
+  /** Makes a change known to the nodes. */
+  onChanged(): Promise<void>;
+}
+
+/** A picture as it was sent. */
+export interface GivenImage {
+  bytes: Uint8Array;
+  /** Where the mark is, when somebody marked it. */
+  box?: PictureBox | undefined;
+}
+
+/** What users do to the gallery. Nothing that is refused leaves a trace. */
+export class BrandEdits {
+  readonly #options: BrandEditsOptions;
+  #importing = false;
+
+  constructor(options: BrandEditsOptions) {
+    this.#options = options;
+  }
+
+  /** Answers its id. With an inference node at hand it is recognised when this ends. */
+  async add(name: string, given: readonly GivenImage[]): Promise<string> {
+    if (given.length === 0) throw new Refusal('badRequest', 'a brand needs an image: add one as the field `images`');
+    this.#requireFew(given.length);
+    const brand = { id: newId(), name: name.normalize('NFC'), enabled: true, threshold: null };
+    await this.#requireRoomFor(brand.name);
+    await this.#insert(brand, await this.#take(given, []));
+    await this.#options.onChanged();
+    return brand.id;
+  }
+
+  async addImages(id: string, given: readonly GivenImage[]): Promise<void> {
+    if (given.length === 0) throw new Refusal('badRequest', 'add an image as the field `images`');
+    const { images } = await this.#own(
+      id,
+      'its drawing comes with the model: add a brand of your own for other pictures',
+    );
+    this.#requireFew(images.length + given.length);
+    const position = Math.max(0, ...images.map((image) => image.position + 1));
+    const taken = await this.#take(given, images);
+    // Looked at again: two at once must not add more than there may be.
+    this.#requireFew((await this.#own(id, '')).images.length + given.length);
+    await this.#options.store.addImages(
+      id,
+      taken.map((image, i) => ({ ...image, position: position + i })),
+    );
+    await this.#options.onChanged();
+  }
+
+  async change(id: string, { name, ...rest }: ChangeBrand): Promise<void> {
+    const { brands, store, onChanged } = this.#options;
+    const wanted = name?.normalize('NFC');
+    const all = await brands();
+    if (!all.some((brand) => brand.id === id)) throw notFound();
+    if (wanted !== undefined) refuseSame(all, wanted, id);
+    const change = definedOf({ name: wanted, ...rest });
+    if (Object.keys(change).length === 0) return;
+    const outcome = await store.change(id, change);
+    if (outcome === 'notFound') throw notFound();
+    if (outcome === 'nameTaken') throw nameTaken(wanted!);
+    await onChanged();
+  }
+
+  async delete(id: string): Promise<void> {
+    await this.#own(id, 'it comes with the model and can not be deleted: switch it off instead');
+    if (!(await this.#options.store.delete(id))) throw notFound();
+    await this.#options.onChanged();
+  }
+
+  async deleteImage(id: string, imageId: string): Promise<void> {
+    const { images } = await this.#own(id, 'its drawing comes with the model and stays: switch the brand off instead');
+    if (!images.some((image) => image.id === imageId)) throw new Refusal('notFound', 'there is no such image');
+    if (images.length === 1)
+      throw new Refusal('conflict', 'it is the last image: add another first, or delete the brand');
+    await this.#options.store.deleteImage(id, imageId);
+    await this.#options.onChanged();
+  }
+
+  /** The file of `GET /export` as JSON, brand by brand: all of them at once may be more than fits into memory. */
+  async *export(): AsyncGenerator<string> {
+    const { store, brands } = this.#options;
+    const head = { kind: 'framelock-gallery', version: 1, exportedAt: new Date().toISOString() } as const;
+    yield `${JSON.stringify(head).slice(0, -1)},"brands":[`;
+    let separator = '';
+    for (const brand of (await brands()).filter(({ origin }) => origin === 'own')) {
+      const images: GalleryFile['brands'][number]['images'] = [];
+      for (const { id } of brand.images) {
+        const image = await store.image(brand.id, id);
+        if (image) images.push({ png: Buffer.from(image.bytes).toString('base64'), box: image.box as PictureBox });
+      }
+      if (images.length === 0) continue; // deleted meanwhile
+      const { name, enabled, threshold } = brand;
+      yield separator + JSON.stringify({ name, enabled, threshold, images } satisfies GalleryFile['brands'][number]);
+      separator = ',';
+    }
+    yield ']}';
+  }
+
+  /** Each brand by itself: what is refused is said, and the others are taken. They are embedded in the background. */
+  async import({ brands }: GalleryFile): Promise<ImportResult> {
+    if (this.#importing) throw new Refusal('rateLimited', 'another import is running: wait for its end');
+    this.#importing = true;
+    const result: ImportResult = { added: 0, unchanged: 0, refused: [] };
+    try {
+      for (const brand of brands) {
+        try {
+          result[await this.#importOne(brand)]++;
+        } catch (error) {
+          if (!(error instanceof Refusal)) throw error;
+          result.refused.push({ name: brand.name, reason: error.message });
+        }
+      }
+    } finally {
+      this.#importing = false;
+      if (result.added > 0) await this.#options.onChanged();
+      this.#options.embedder.run();
+    }
+    return result;
+  }
+
+  async #importOne({ images, ...facts }: GalleryFile['brands'][number]): Promise<'added' | 'unchanged'> {
+    const name = facts.name.normalize('NFC');
+    const given = images.map(({ png, box }) => ({ bytes: Buffer.from(png, 'base64'), box }));
+    const all = await this.#options.brands();
+    const same = all.find((brand) => brand.origin === 'own' && isSame(brand.name, name));
+    if (
+      same &&
+      sameImages(
+        same,
+        given.map(({ bytes }) => sha256Of(bytes)),
+      )
+    )
+      return 'unchanged';
+    refuseSame(all, name);
+    await this.#requireRoomFor(name);
+    const kept: NewBrandImage[] = [];
+    for (const [i, { bytes, box }] of given.entries()) {
+      const { image } = await this.#checked({ bytes, box }, i, kept, false);
+      kept.push({ ...image, position: i, box });
+    }
+    await this.#insert({ ...facts, id: newId(), name }, kept);
+    return 'added';
+  }
+
+  async #insert(brand: Parameters<BrandStore['insert']>[0], images: NewBrandImage[]): Promise<void> {
+    if (!(await this.#options.store.insert(brand, images))) throw nameTaken(brand.name);
+  }
+
+  async #own(id: string, otherwise: string): Promise<KnownBrand> {
+    const brand = (await this.#options.brands()).find((one) => one.id === id);
+    if (!brand) throw notFound();
+    if (brand.origin === 'bundled') throw new Refusal('conflict', otherwise);
+    return brand;
+  }
+
+  async #requireRoomFor(name: string): Promise<void> {
+    const all = await this.#options.brands();
+    if (all.length >= maxBrands) throw new Refusal('conflict', `there are ${maxBrands} brands: delete one first`);
+    refuseSame(all, name);
+  }
+
+  #requireFew(images: number): void {
+    if (images <= maxImagesPerBrand) return;
+    throw new Refusal('conflict', `a brand has at most ${maxImagesPerBrand} images, and these would be ${images}`);
+  }
+
+  /** Checks and embeds them, one after another; where no node answers they wait for one. */
+  async #take(given: readonly GivenImage[], known: readonly { sha256: string }[]): Promise<NewBrandImage[]> {
+    const taken: NewBrandImage[] = [];
+    for (const [i, one] of given.entries()) {
+      const { image, box } = await this.#checked(one, i, [...known, ...taken], true);
+      const embedded = await this.#counted('model', i, () => this.#options.embedder.embed(image.bytes, box));
+      taken.push({ ...image, position: i, ...(embedded ?? { box: box ?? wholePicture }) });
+    }
+    return taken;
+  }
+
+  /** As it may be kept: decoded, made small, encoded anew. `crop`: what is far from the box goes. */
+  async #checked({ bytes, box }: GivenImage, i: number, known: readonly { sha256: string }[], crop: boolean) {
+    return this.#counted('image', i, async () => {
+      if (bytes.length > maxBrandImageBytes) {
+        throw new Refusal('tooLarge', `it has more than ${maxBrandImageBytes / 1024 ** 2} MiB`);
+      }
+      const { png, ...size } = await this.#options.sandbox.keep(bytes, crop ? box : undefined);
+      const sha256 = sha256Of(png);
+      if (known.some((other) => other.sha256 === sha256)) throw new Refusal('conflict', 'it is there already');
+      const image: NewBrandImage = {
+        ...{ id: newId(), mediaType: 'image/png', bytes: png, sha256, width: size.width, height: size.height },
+        ...{ box: wholePicture, position: 0, embeddings: null, modelSha256: null, problem: null },
+      };
+      return { image, box: size.box };
+    });
+  }
+
+  /** Says which image is meant, and counts those that are refused. */
+  async #counted<T>(by: 'image' | 'model', i: number, task: () => Promise<T>): Promise<T> {
+    try {
+      return await task();
+    } catch (error) {
+      if (!(error instanceof Refusal)) throw error;
+      if (error.code !== 'unavailable') this.#options.metrics.brandImagesRefused.inc({ by });
+      throw new Refusal(error.code, `image ${i + 1}: ${error.message}`);
+    }
+  }
+}
+
+function sha256Of(bytes: Uint8Array): string {
+  return createHash('sha256').update(bytes).digest('hex');
+}
+
+function sameImages({ images }: KnownBrand, sha256s: readonly string[]): boolean {
+  const sorted = images.map(({ sha256 }) => sha256).sort();
+  return sorted.join() === [...sha256s].sort().join();
+}
+
+function isSame(one: string, other: string): boolean {
+  return one.toLowerCase() === other.toLowerCase();
+}
+
+function refuseSame(all: readonly KnownBrand[], name: string, except?: string): void {
+  const same = all.find((brand) => brand.id !== except && isSame(brand.name, name));
+  if (!same) return;
+  if (same.origin === 'own') throw nameTaken(same.name);
+  throw new Refusal('conflict', `a brand ${same.name} comes with the model: give yours another name`);
+}
+
+function nameTaken(name: string): Refusal {
+  return new Refusal('conflict', `there is a brand ${name} already: give it another name, or add images to that one`);
+}
+
+function notFound(): Refusal {
+  return new Refusal('notFound', 'there is no such brand');
+}
+
+function definedOf<T extends object>(values: T) {
+  return Object.fromEntries(Object.entries(values).filter(([, value]) => value !== undefined)) as {
+    [K in keyof T]?: Exclude<T[K], undefined>;
+  };
+}
