@@ -1,6 +1,6 @@
 import { EventEmitter } from 'node:events';
 import type { types } from 'mediasoup';
-import { Refusal, type MediaKind, type Opaque } from '@framelock/server/protocol';
+import { detectionChannel, Refusal, type MediaKind, type Opaque } from '@framelock/server/protocol';
 import { askMediasoup } from './mediasoupRefusal.ts';
 import { maxFeedMessageBytes } from './tap/DetectionFeed.ts';
 import type { PublishingTransport } from './PublishingTransport.ts';
@@ -9,6 +9,7 @@ import {
   checkLayerParameters,
   checkRtpCapabilities,
   checkRtpParameters,
+  checkSctpStreamParameters,
   midExtension,
 } from './rtpRules.ts';
 import type { SfuMetrics } from './metrics.ts';
@@ -34,6 +35,8 @@ export interface PeerTransportOptions {
   streamId: string;
   peerId: string;
   direction: TransportDirection;
+  /** send only: for the detections of a publisher's page. */
+  data?: boolean;
   timeouts: TransportTimeouts;
   metrics: SfuMetrics;
 }
@@ -92,7 +95,7 @@ export class PeerTransport extends EventEmitter<PeerTransportEvents> implements 
   }
 
   static async create(options: PeerTransportOptions): Promise<PeerTransport> {
-    const { router, webRtcServer, direction } = options;
+    const { router, webRtcServer, direction, data = false } = options;
     const transport = await router.createWebRtcTransport({
       webRtcServer,
       enableUdp: true,
@@ -100,8 +103,8 @@ export class PeerTransport extends EventEmitter<PeerTransportEvents> implements 
       preferUdp: true,
       iceConsentTimeout: iceConsentTimeoutS,
       initialAvailableOutgoingBitrate: initialOutgoingBitrateBps,
-      // Data flows to viewers only.
-      enableSctp: direction === 'recv',
+      // Data flows to viewers, and from publishers that compute detections themselves.
+      enableSctp: direction === 'recv' || data,
       maxSendMessageSize: maxFeedMessageBytes,
       maxReceiveMessageSize: 16 * 1024,
       sctpSendBufferSize: 2 * detectionQueueBytes,
@@ -222,6 +225,17 @@ export class PeerTransport extends EventEmitter<PeerTransportEvents> implements 
     dataConsumer.on('dataproducerclose', () => this.#dataConsumers.delete(dataConsumer.id));
     dataConsumer.on('sctpsendbufferfull', () => this.#metrics.framesDropped.inc({ stage: 'dataChannel' }));
     return dataConsumer;
+  }
+
+  /** A publisher's own detections; label and protocol are ours to say. */
+  async produceData(sctpStreamParameters: unknown): Promise<types.DataProducer> {
+    if (this.direction !== 'send') throw new Refusal('badRequest', 'only a send transport takes detections');
+    if (!this.#transport.sctpParameters) throw new Refusal('badRequest', 'this transport was made without data');
+    const valid = checkSctpStreamParameters(sctpStreamParameters);
+    this.#expectConnection();
+    return askMediasoup('produceDetections', () =>
+      this.#transport.produceData({ sctpStreamParameters: valid, ...detectionChannel }),
+    );
   }
 
   /** Lets a Consumer flow from a key frame on. */

@@ -10,8 +10,10 @@ import {
 import { IngestMeter } from './IngestMeter.ts';
 import { askMediasoup } from './mediasoupRefusal.ts';
 import { SimulcastLayers } from './simulcast/SimulcastLayers.ts';
+import { BrowserFeed } from './tap/BrowserFeed.ts';
 import { DetectionFeed } from './tap/DetectionFeed.ts';
 import { FrameTap, type SocketAddress } from './tap/FrameTap.ts';
+import type { PeerTransport } from './PeerTransport.ts';
 import type { PublishingTransport } from './PublishingTransport.ts';
 import type { SfuMetrics } from './metrics.ts';
 
@@ -65,6 +67,8 @@ export class Publication extends EventEmitter<PublicationEvents> {
   /** From the first simulcast layer on. */
   #layers: SimulcastLayers | undefined;
   #tap: FrameTap | undefined;
+  /** Where the publisher's own page computes the detections. */
+  #browserFeed: BrowserFeed | undefined;
   /** Besides `#tap`, for HLS. */
   readonly #mediaTaps = new Set<FrameTap>();
   /** Counts openTap and closeTap, so that an overtaken openTap knows it. */
@@ -229,6 +233,38 @@ export class Publication extends EventEmitter<PublicationEvents> {
     }
   }
 
+  /** Replaces whoever wrote the DetectionFeed. Answers the id of the page's DataProducer. */
+  async produceDetections(transport: PeerTransport, sctpStreamParameters: unknown, revision: number): Promise<string> {
+    if (transport.publisherId !== this.#publisherId) {
+      throw new Refusal('conflict', 'this Publication belongs to another peer');
+    }
+    this.closeDetections('replaced');
+    const dataProducer = await transport.produceData(sctpStreamParameters);
+    try {
+      const feed = await BrowserFeed.create({ router: this.#router, feed: this.feed, dataProducer, revision });
+      if (this.#closed || transport.closed) {
+        feed.close('gone');
+        throw new Refusal('unavailable', 'produceDetections: the Publication ended meanwhile');
+      }
+      this.closeDetections('replaced');
+      feed.attach();
+      this.#browserFeed = feed;
+      return dataProducer.id;
+    } catch (error) {
+      dataProducer.close();
+      throw error;
+    }
+  }
+
+  setDetectionsRevision(revision: number): void {
+    if (this.#browserFeed) this.#browserFeed.revision = revision;
+  }
+
+  closeDetections(reason: string): void {
+    this.#browserFeed?.close(reason);
+    this.#browserFeed = undefined;
+  }
+
   async resumeTap(): Promise<void> {
     const tap = this.#tap;
     if (!tap) throw new Refusal('notFound', 'this Publication has no FrameTap');
@@ -254,6 +290,7 @@ export class Publication extends EventEmitter<PublicationEvents> {
     }
     this.#producers.clear();
     this.#meter.close();
+    this.closeDetections(reason);
     this.feed.close(reason);
     this.emit('closed', reason);
   }
@@ -263,6 +300,7 @@ export class Publication extends EventEmitter<PublicationEvents> {
       id: this.id,
       producers: this.producers,
       feed: this.feed.dump(),
+      ...(this.#browserFeed ? { browserFeed: this.#browserFeed.dump() } : {}),
       tap: this.#tap?.dump() ?? null,
       mediaTaps: [...this.#mediaTaps].filter(({ closed }) => !closed).map((tap) => tap.dump()),
       ...(this.#layers ? { simulcast: this.#layers.dump() } : {}),

@@ -132,7 +132,8 @@ export class SfuNode extends EventEmitter<SfuNodeEvents> {
   }
 
   async createTransport(request: ParamsOf<SfuControlContract, 'createTransport'>): Promise<{ transport: Opaque }> {
-    const { streamId, peerId, direction } = request;
+    const { streamId, peerId, direction, data } = request;
+    if (data && direction === 'recv') throw new Refusal('badRequest', 'data: only of a send transport');
     if (request.codecs && direction === 'send') throw new Refusal('badRequest', 'codecs: only of a recv transport');
     const codecs = request.codecs && checkChosenCodecs(request.codecs);
     if (this.#closed) throw new Refusal('unavailable', 'this sfu node is closing');
@@ -142,7 +143,7 @@ export class SfuNode extends EventEmitter<SfuNodeEvents> {
     }
     peer.pending++;
     try {
-      const transport = await this.#transportOn(streamId, peerId, direction, codecs);
+      const transport = await this.#transportOn(streamId, peerId, direction, codecs, data);
       if (peer.closed) {
         transport.close('requested');
         throw new Refusal('gone', 'createTransport: the peer was closed meanwhile');
@@ -179,8 +180,9 @@ export class SfuNode extends EventEmitter<SfuNodeEvents> {
     peerId: string,
     direction: TransportDirection,
     codecs?: types.RouterRtpCodecCapability[],
+    data?: boolean,
   ): Promise<PeerTransport> {
-    return this.onStream(streamId, (stream) => stream.createTransport(peerId, direction, codecs));
+    return this.onStream(streamId, (stream) => stream.createTransport(peerId, direction, codecs, data));
   }
 
   /** For who publishes from inside this process. A Stream's Router may close between the wait for it and its use: then the next one is made. */
@@ -341,6 +343,17 @@ export class SfuNode extends EventEmitter<SfuNodeEvents> {
     // What the viewer's end of the channel is made with; what the Worker's end does is PeerTransport's to say.
     const viewerEnd = { streamId: sctpStreamParameters?.streamId, ordered: false, maxRetransmits: 0 };
     return { dataConsumer: { id, dataProducerId, sctpStreamParameters: viewerEnd, label, protocol } };
+  }
+
+  async produceDetections(
+    request: ParamsOf<SfuControlContract, 'produceDetections'>,
+  ): Promise<ResultOf<SfuControlContract, 'produceDetections'>> {
+    const transport = this.transport(request.transportId);
+    const publication = this.publication(request.publicationId);
+    if (publication.streamId !== transport.streamId)
+      throw new Refusal('notFound', 'no such Publication in this Stream');
+    const { sctpStreamParameters, revision } = request;
+    return { dataProducerId: await publication.produceDetections(transport, sctpStreamParameters, revision) };
   }
 
   async openTap(request: { publicationId: string; remote: SocketAddress }): Promise<{

@@ -69,10 +69,11 @@ export class StreamRouter extends EventEmitter<StreamRouterEvents> {
     peerId: string,
     direction: TransportDirection,
     codecs?: types.RouterRtpCodecCapability[],
+    data = false,
   ): Promise<PeerTransport> {
     const { timeouts, metrics, worker } = this.#options;
     const { streamId } = this;
-    const options = { webRtcServer: worker.webRtcServer, streamId, peerId, direction, timeouts, metrics };
+    const options = { webRtcServer: worker.webRtcServer, streamId, peerId, direction, data, timeouts, metrics };
     const transport = await this.#hold(() =>
       codecs ? this.#withPayloadTypes(codecs, options) : PeerTransport.create({ ...options, router: this.#router }),
     );

@@ -201,6 +201,18 @@ export function checkRtpCapabilities(value: unknown): types.RtpCapabilities {
   } as types.RtpCapabilities;
 }
 
+/** As a browser's channel has them: unordered, given up after a while. */
+const sctpStreamParametersSchema = z.strictObject({
+  streamId: z.number().int().min(0).max(65_534),
+  ordered: z.boolean().optional(),
+  maxPacketLifeTime: z.number().int().min(0).max(60_000).optional(),
+  maxRetransmits: z.number().int().min(0).max(65_535).optional(),
+});
+
+export function checkSctpStreamParameters(value: unknown): types.SctpStreamParameters {
+  return parseOrRefuse(sctpStreamParametersSchema, value, 'sctpStreamParameters') as types.SctpStreamParameters;
+}
+
 export function checkDtlsParameters(value: unknown): types.DtlsParameters {
   return parseOrRefuse(dtlsParametersSchema, value, 'dtlsParameters');
 }

@@ -27,8 +27,10 @@ export const securityHeaders: MiddlewareHandler = async (context, next) => {
   const { headers } = context.res;
   headers.set('X-Content-Type-Options', 'nosniff');
   headers.set('Referrer-Policy', 'same-origin');
-  headers.set('Content-Security-Policy', contentSecurityPolicy);
+  if (!headers.has('Content-Security-Policy')) headers.set('Content-Security-Policy', contentSecurityPolicy);
   headers.set('Cross-Origin-Opener-Policy', 'same-origin');
+  // With the line above pages are cross-origin isolated, and WebAssembly has threads. All that they load is our own.
+  headers.set('Cross-Origin-Embedder-Policy', 'require-corp');
   if (!headers.has('Cross-Origin-Resource-Policy')) headers.set('Cross-Origin-Resource-Policy', 'same-origin');
   headers.set('Permissions-Policy', 'camera=(self), microphone=(self), display-capture=(self)');
   if (!headers.has('Cache-Control')) headers.set('Cache-Control', 'no-store');

@@ -1,9 +1,13 @@
 import { z } from 'zod';
 import { idSchema } from './ids.ts';
 
-/** `wasm` is a browser's. */
-export const executionProviderSchema = z.enum(['cpu', 'cuda', 'tensorrt', 'webgpu', 'wasm']);
+/** Of inference nodes. */
+export const executionProviderSchema = z.enum(['cpu', 'cuda', 'tensorrt', 'webgpu']);
 export type ExecutionProvider = z.infer<typeof executionProviderSchema>;
+/** Of a publisher's page. */
+export const browserProviderSchema = z.enum(['wasm', 'webgpu']);
+export type BrowserProvider = z.infer<typeof browserProviderSchema>;
+export const anyProviderSchema = z.enum([...executionProviderSchema.options, 'wasm']);
 
 /** Who runs the model: an inference node, or the publisher's own page. Left out = a node. */
 export const computedBySchema = z.enum(['node', 'browser']);
@@ -50,7 +54,7 @@ export const modelDescriptionSchema = z.object({
   labels: z.array(z.string().max(100)).max(10_000),
   inputWidth: z.number().int().positive(),
   inputHeight: z.number().int().positive(),
-  executionProvider: executionProviderSchema,
+  executionProvider: anyProviderSchema,
   computedBy: computedBySchema.optional(),
   /**
    * The Producer whose RTP timestamps the messages of this revision carry; the server adds it. With simulcast layers
@@ -73,7 +77,7 @@ export const analysisViewSchema = z.object({
   /** Of a browser's WebAssembly. */
   threads: z.number().int().positive().optional(),
   modelId: z.string().optional(),
-  executionProvider: executionProviderSchema.optional(),
+  executionProvider: anyProviderSchema.optional(),
   /** Frames analysed and source frames decoded, each per second over the last second. */
   analysisFps: z.number().nonnegative().optional(),
   sourceFps: z.number().nonnegative().optional(),
@@ -104,7 +108,7 @@ export type AnalysisView = z.infer<typeof analysisViewSchema>;
 export const browserAnalysisReportSchema = z.strictObject({
   state: z.enum(['starting', 'running', 'failed']),
   reason: z.string().max(300).optional(),
-  executionProvider: z.enum(['wasm', 'webgpu']).optional(),
+  executionProvider: browserProviderSchema.optional(),
   threads: z.number().int().min(1).max(256).optional(),
   timing: z.enum(['checking', 'known', 'unknown']).optional(),
   analysisFps: z.number().min(0).max(1000).optional(),
@@ -125,7 +129,7 @@ export type BrowserAnalysisReport = z.infer<typeof browserAnalysisReportSchema>;
 /** What a publisher's page says of the model that it runs; the server adds revision and Producer. */
 export const browserModelSchema = modelDescriptionSchema
   .omit({ revision: true, producerId: true, computedBy: true })
-  .extend({ executionProvider: z.enum(['wasm', 'webgpu']) });
+  .extend({ executionProvider: browserProviderSchema });
 export type BrowserModel = z.infer<typeof browserModelSchema>;
 
 /** Who is to analyse what a peer publishes. */

@@ -151,7 +151,7 @@ export class Peer implements StreamPeer {
   #handlers(): RequestHandlers<SignalingContract> {
     return {
       join: (params) => this.#join(params),
-      createTransport: ({ direction }) => this.#createTransport(direction),
+      createTransport: ({ direction, data }) => this.#createTransport(direction, data ?? false),
       connectTransport: ({ transportId, dtlsParameters }) =>
         this.#transport(transportId).sfu.request('connectTransport', { transportId, dtlsParameters }),
       restartIce: ({ transportId }) => this.#transport(transportId).sfu.request('restartIce', { transportId }),
@@ -177,6 +177,16 @@ export class Peer implements StreamPeer {
       setPreferredLayers: (params) => this.#consumer(params.consumerId).request('setPreferredLayers', params),
       requestKeyFrame: (params) => this.#consumer(params.consumerId).request('requestKeyFrame', params),
       consumeDetections: ({ transportId }) => this.#consumeDetections(transportId),
+      setAnalysis: (wish) => this.#member('publish').live.analysis.setAnalysis(this, wish),
+      produceDetections: ({ transportId, sctpStreamParameters }) => {
+        const { live } = this.#member('publish');
+        const { sfu } = this.#transport(transportId, 'send');
+        return live.analysis.produceDetections(this, sfu, transportId, sctpStreamParameters);
+      },
+      reportAnalysis: (report) => {
+        this.#member('publish').live.analysis.report(this, report);
+        return {};
+      },
       reportPublisher: (report) => {
         const { live } = this.#member('publish');
         if (!live.isPublisher(this)) throw new Refusal('conflict', 'this peer publishes nothing just now');
@@ -266,7 +276,8 @@ export class Peer implements StreamPeer {
 
   #transportsComing = 0;
 
-  async #createTransport(direction: 'send' | 'recv'): Promise<{ transport: Opaque }> {
+  async #createTransport(direction: 'send' | 'recv', data: boolean): Promise<{ transport: Opaque }> {
+    if (data && direction === 'recv') throw new Refusal('badRequest', 'data: only of a send transport');
     const { live } = this.#member(direction === 'send' ? 'publish' : 'watch');
     if (this.#transports.size + this.#transportsComing >= maxTransports) {
       throw new Refusal('rateLimited', `a peer has at most ${maxTransports} transports`);
@@ -275,7 +286,8 @@ export class Peer implements StreamPeer {
     this.#sfus.add(sfu);
     this.#transportsComing++;
     try {
-      const { transport } = await sfu.request('createTransport', { streamId: live.id, peerId: this.id, direction });
+      const request = { streamId: live.id, peerId: this.id, direction, ...(data ? { data } : {}) };
+      const { transport } = await sfu.request('createTransport', request);
       this.#stillHere(sfu);
       const transportId = idOf(transport);
       if (this.#endedEarly.has(transportId)) throw new Refusal('unavailable', 'the transport ended while it was made');

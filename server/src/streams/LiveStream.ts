@@ -1,7 +1,7 @@
 import type { PublicationStore } from '@framelock/db';
 import type { Logger } from 'pino';
 import type { AnalysisScheduler } from '../analysis/AnalysisScheduler.ts';
-import type { PublicationAnalysis } from '../analysis/PublicationAnalysis.ts';
+import { StreamAnalysis } from '../analysis/StreamAnalysis.ts';
 import type { Metrics } from '../Metrics.ts';
 import { newId } from '../newId.ts';
 import type { SfuNode } from '../nodes/NodeRegistry.ts';
@@ -53,17 +53,14 @@ export interface LiveStreamOptions {
 export class LiveStream {
   readonly id: string;
   name: string;
-  modelId: string | null;
   readonly hls: HlsState;
+  readonly analysis: StreamAnalysis;
   readonly #options: LiveStreamOptions;
   readonly #logger: Logger;
   readonly #peers = new Map<string, StreamPeer>();
   #sfu: SfuNode | undefined;
   #publication: Publication | undefined;
   #publisher: StreamPeer | undefined;
-  #analysis: PublicationAnalysis | undefined;
-  /** Revisions of descriptions count up inside a Publication, over every analysis of it. */
-  #nextRevision = 1;
   #viewersTimer: ReturnType<typeof setTimeout> | undefined;
   #closed = false;
 
@@ -71,13 +68,22 @@ export class LiveStream {
     this.#options = options;
     this.id = options.id;
     this.name = options.name;
-    this.modelId = options.modelId;
     this.#logger = options.logger.child({ streamId: options.id });
     this.hls = new HlsState({
       settings: options.settings,
       logger: this.#logger,
       players: (publicationId) => options.hlsPlayers(publicationId),
       onView: (view) => this.#emit('delivery', view),
+    });
+    this.analysis = new StreamAnalysis({
+      ...{ streamId: this.id, modelId: options.modelId, analyses: options.analyses },
+      onPoster: (jpeg) => options.onPoster(jpeg),
+      current: () => ({ publication: this.#publication, publisher: this.#publisher }),
+      onView: (publicationId, analysis) => this.#emit('analysis', { publicationId, analysis }),
+      onDescription: (publicationId, description) => {
+        this.hls.describe(description);
+        this.#emit('modelDescription', { publicationId, description });
+      },
     });
   }
 
@@ -100,7 +106,7 @@ export class LiveStream {
   }
 
   get analysisView(): AnalysisView {
-    return this.#analysis?.view ?? { state: 'off' };
+    return this.analysis.view;
   }
 
   /** What its publisher measured last; only browsers do. */
@@ -109,7 +115,7 @@ export class LiveStream {
   }
 
   get modelDescription(): ModelDescription | null {
-    return this.#analysis?.description ?? null;
+    return this.analysis.description;
   }
 
   /** The node that carries the running Publication of this id, or any running one. */
@@ -135,6 +141,7 @@ export class LiveStream {
   leave(peer: StreamPeer): void {
     if (!this.#peers.delete(peer.id)) return;
     if (this.#publisher === peer) this.#end('publisherLeft');
+    this.analysis.forget(peer);
     if (peer.role === 'watch') this.#tellViewers();
     this.closeIfEmpty();
   }
@@ -202,7 +209,7 @@ export class LiveStream {
       release();
       this.#tellPublication(publication);
       // Of several layers the sfu says which is analysed; the first begins it.
-      if (kind === 'video' && !(layer && this.#analysis)) this.#startAnalysis(publication);
+      if (kind === 'video' && !(layer && this.analysis.wanted)) this.analysis.start(publication);
       return { producerId: producer.id, publicationId };
     } catch (error) {
       release();
@@ -230,7 +237,7 @@ export class LiveStream {
     this.#publication = publication;
     this.#publisher = peer;
     this.#tellPublication(publication);
-    if (publication.video) this.#startAnalysis(publication);
+    if (publication.video) this.analysis.start(publication);
   }
 
   #tellPublication(publication: Publication): void {
@@ -303,7 +310,7 @@ export class LiveStream {
     if (!producer) return;
     if (publication.empty) return this.#end(reason);
     // Of a simulcast another layer is analysed from now on, and the sfu says which.
-    if (producer.kind === 'video' && !publication.video) this.#stopAnalysis('the video was closed');
+    if (producer.kind === 'video' && !publication.video) this.analysis.stop('the video was closed');
     this.#emit('publicationChanged', { publication: publication.view() });
   }
 
@@ -319,7 +326,7 @@ export class LiveStream {
     const publication = this.#publication;
     if (publication?.id !== publicationId || !publication.setAnalysed(producerId)) return;
     if (publication.announced) this.#emit('publicationChanged', { publication: publication.view() });
-    if (this.#analysis) this.#startAnalysis(publication);
+    if (this.analysis.wanted) this.analysis.start(publication);
   }
 
   /** The sfu ended it: nothing is left there to close. */
@@ -333,55 +340,12 @@ export class LiveStream {
     for (const peer of [...this.#peers.values()]) peer.sfuLost(sfu, reason);
   }
 
-  #startAnalysis(publication: Publication): void {
-    this.#stopAnalysis('replaced');
-    const publicationId = publication.id;
-    const current = () => this.#publication === publication;
-    this.#analysis = this.#options.analyses.start({
-      publicationId,
-      streamId: this.id,
-      sfu: publication.sfu,
-      modelId: this.modelId,
-      firstRevision: this.#nextRevision,
-      ...(publication.publishedBy === 'browser'
-        ? {}
-        : { onPoster: (jpeg) => current() && this.#options.onPoster(jpeg) }),
-      onView: (analysis) => current() && this.#emit('analysis', { publicationId, analysis }),
-      onDescription: (description) => {
-        if (!current()) return;
-        this.#nextRevision = description.revision + 1;
-        this.hls.describe(description);
-        this.#emit('modelDescription', { publicationId, description });
-      },
-    });
-  }
-
-  #stopAnalysis(reason: string): void {
-    if (!this.#analysis) return;
-    this.#options.analyses.stop(this.#analysis, reason);
-    this.#analysis = undefined;
-    if (this.#publication) {
-      this.#emit('analysis', { publicationId: this.#publication.id, analysis: this.analysisView });
-    }
-  }
-
-  /** Refuses, and changes nothing, when the analysis node does. */
-  async setModel(modelId: string | null): Promise<void> {
-    await this.#analysis?.setModel(modelId);
-    this.modelId = modelId;
-  }
-
-  get analysisRunning(): boolean {
-    return this.#analysis?.running ?? false;
-  }
-
   #end(reason: string, { onSfu = true } = {}): void {
     const publication = this.#publication;
     this.#publisher = undefined;
     if (!publication) return;
     this.#publication = undefined;
-    this.#stopAnalysis(reason);
-    this.#nextRevision = 1;
+    this.analysis.end(reason);
     const publicationId = publication.id;
     if (onSfu) void publication.sfu.requestIfOpen('closePublication', { publicationId, reason });
     if (publication.announced) {

@@ -138,8 +138,8 @@ export class Streams {
   async setModel(id: string, modelId: string | null): Promise<StreamRow> {
     await this.get(id);
     const live = this.#live.get(id);
-    if (!live?.analysisRunning && modelId !== null) await this.#requireModel(modelId);
-    await live?.setModel(modelId);
+    if (!live?.analysis.runsOnNode && modelId !== null) await this.#requireModel(modelId);
+    await live?.analysis.setModel(modelId);
     const row = await this.#options.database.streams.setModel(id, modelId);
     if (!row) throw new Refusal('notFound', 'the Stream was deleted meanwhile');
     return row;

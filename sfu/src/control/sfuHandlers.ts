@@ -66,6 +66,15 @@ export function sfuHandlers({
       return {};
     },
     consumeDetections: (params) => node.consumeDetections(params),
+    produceDetections: (params) => node.produceDetections(params),
+    setDetectionsRevision: ({ publicationId, revision }) => {
+      node.publication(publicationId).setDetectionsRevision(revision);
+      return {};
+    },
+    closeDetections: ({ publicationId }) => {
+      node.publication(publicationId).closeDetections('requested');
+      return {};
+    },
     closePublication: ({ publicationId, reason }) => {
       node.publication(publicationId).close(reason);
       return {};

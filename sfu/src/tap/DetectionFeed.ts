@@ -5,15 +5,28 @@ import type { SfuMetrics } from '../metrics.ts';
 /** Largest detection message, bytes: 300 objects take about 10 KiB. */
 export const maxFeedMessageBytes = 64 * 1024;
 /** A writer's budget: four times the frame rate of the fastest camera here. */
-const maxMessagesPerSecond = 240;
+export const maxMessagesPerSecond = 240;
 
-/** Whoever feeds: one inference node's socket. */
+/** Whoever feeds: one inference node's socket, or the publisher's own page. */
 export interface FeedWriter {
+  /** A node does not take the place of the publisher's page; the server ends the page's first. */
+  readonly isBrowser?: boolean;
   /** Told that another writer took over, or that the feed ended. */
   replaced(reason: string): void;
 }
 
-export type FeedRefusal = 'notBinary' | 'oversized' | 'empty' | 'notAMap' | 'rate' | 'closed' | 'notTheWriter';
+export type FeedRefusal =
+  | 'notBinary'
+  | 'oversized'
+  | 'empty'
+  | 'notAMap'
+  | 'rate'
+  | 'closed'
+  | 'notTheWriter'
+  // Of a publisher's page, whose messages are read before they are sent on.
+  | 'malformed'
+  | 'foreign'
+  | 'oldRevision';
 
 /**
  * The detections of one Publication: a DataProducer on a DirectTransport. One send() here becomes one message for each
@@ -79,6 +92,9 @@ export class DetectionFeed {
   /** A new writer takes the old one's place: the newer one is what the server asked for last. */
   attach(writer: FeedWriter): void {
     const previous = this.#writer;
+    if (previous?.isBrowser && !writer.isBrowser) {
+      return writer.replaced('the publisher’s own page feeds this Publication');
+    }
     this.#writer = writer;
     previous?.replaced('another writer feeds this Publication now');
   }
