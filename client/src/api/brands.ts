@@ -28,7 +28,7 @@ export interface BrandQuery {
   offset: number;
 }
 
-/** An image of a mark; without a box the server finds the mark in it. */
+/** An image of a mark; without a box the server finds the mark in it. With one it has to be sent alone. */
 export interface BrandPicture {
   file: Blob;
   name: string;
@@ -41,10 +41,16 @@ export function listBrands(
   options: Pick<RequestOptions, 'signal' | 'needed'> = {},
 ): Promise<BrandList> {
   const query = new URLSearchParams({ limit: String(limit), offset: String(offset) });
-  if (search) query.set('search', search);
+  if (search) query.set('query', search);
   if (show === 'own' || show === 'bundled') query.set('origin', show);
   if (show === 'off') query.set('enabled', 'false');
   return request(`${base}?${query.toString()}`, brandListSchema, options);
+}
+
+/** How many brands are recognised now, for pages that can do without knowing. */
+export async function countRecognised(signal?: AbortSignal): Promise<number> {
+  const options = { needed: false, ...(signal ? { signal } : {}) };
+  return (await request(`${base}?limit=1`, brandListSchema, options)).recognised;
 }
 
 export function getBrand(id: string, signal?: AbortSignal): Promise<BrandView> {
@@ -85,13 +91,12 @@ export function importBrands(file: Blob): Promise<ImportResult> {
   return request(`${base}/import`, importResultSchema, { method: 'POST', body, timeoutMs: importTimeoutMs });
 }
 
-/** One file part per image; `box` parts in their order, empty where the server shall look for the mark itself. */
+/** One part an image; a `box` is of a single one. */
 function formOf(pictures: readonly BrandPicture[]): FormData {
   const form = new FormData();
-  for (const { file, name, box } of pictures) {
-    form.append('images', file, name);
-    form.append('box', box ? JSON.stringify(box) : '');
-  }
+  for (const { file, name } of pictures) form.append('images', file, name);
+  const [only, ...others] = pictures;
+  if (only?.box && others.length === 0) form.set('box', JSON.stringify(only.box));
   return form;
 }
 
