@@ -32,7 +32,7 @@ const others: readonly (readonly [name: string, begin: RegExp])[] = [
 export async function refusalOfImage(file: Blob): Promise<string | undefined> {
   if (file.size === 0) return 'the file is empty';
   if (file.size > maxBrandImageBytes) {
-    return `an image is at most ${maxBrandImageBytes / 1024 / 1024} MiB, this one has ${(file.size / 1024 / 1024).toFixed(1)} MiB`;
+    return `it has more than ${maxBrandImageBytes / 1024 ** 2} MiB`;
   }
   const begin = new Uint8Array(await file.slice(0, svgLookedAtBytes).arrayBuffer());
   if (imageKindOf(begin)) return undefined;
@@ -55,7 +55,7 @@ export async function takeImages<T extends File>(
   const result: TakenImages<T> = { taken: [], refused: [] };
   for (const file of files) {
     const full = already + result.taken.length >= maxImagesPerBrand;
-    const reason = full ? `a brand has at most ${maxImagesPerBrand} images` : await refuse(file);
+    const reason = full ? `a brand has at most ${maxImagesPerBrand} images, and these would be ${already + files.length}` : await refuse(file);
     if (reason) result.refused.push({ name: file.name, reason });
     else result.taken.push(file);
   }

@@ -16,8 +16,8 @@ describe('words of the gallery', () => {
 
   it("name the threshold, or that it is the model's own", () => {
     expect(thresholdWords(0.725, 0.6)).toBe('73 %');
-    expect(thresholdWords(null, 0.6)).toBe("60 %, the model's own");
-    expect(thresholdWords(null, undefined)).toBe("the model's own");
+    expect(thresholdWords(null, 0.6)).toBe('60 % by the model');
+    expect(thresholdWords(null, undefined)).toBe('by the model');
   });
 
   it('tell an import', () => {

@@ -36,7 +36,7 @@ export function galleryWords({ total, recognised }: Pick<BrandList, 'total' | 'r
 /** A threshold as people set it: a higher one is stricter. */
 export function thresholdWords(threshold: number | null, modelThreshold: number | undefined): string {
   if (threshold !== null) return percent(threshold);
-  return modelThreshold === undefined ? "the model's own" : `${percent(modelThreshold)}, the model's own`;
+  return modelThreshold === undefined ? 'by the model' : `${percent(modelThreshold)} by the model`;
 }
 
 /** What became of an import, in one sentence. */
