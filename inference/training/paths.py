@@ -10,7 +10,7 @@ repository_folder = training_folder.parent.parent
 model_folder = training_folder.parent / "models" / "brands"
 cache_folder = Path(os.environ.get("BRANDS_CACHE", training_folder / ".cache"))
 runs_folder = Path(os.environ.get("BRANDS_RUNS", cache_folder / "runs"))
-split_file = training_folder / "split.json"
+split_file = Path(os.environ.get("BRANDS_SPLIT", training_folder / "split.json"))
 
 # Test assets of the workplace: training input only. `FRAMELOCK_ASSETS` is the folder that holds videos/ and images/.
 assets_folder = Path(os.environ.get("FRAMELOCK_ASSETS", repository_folder.parent / "shared" / "assets"))

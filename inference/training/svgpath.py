@@ -83,8 +83,8 @@ def _arc(start: Point, rx: float, ry: float, degrees: float, large: bool, sweep:
     return points
 
 
-def flatten(d: str, steps_per_unit: float = 3.0) -> list[np.ndarray]:
-    """Closed polygons [n,2] in the path's own units."""
+def flatten(d: str, steps_per_unit: float = 3.0, least: int = 3) -> list[np.ndarray]:
+    """The subpaths as polygons [n,2] in the path's own units; those of fewer than `least` points are left out."""
     polygons: list[list[Point]] = []
     current: list[Point] = []
     here = start = 0j
@@ -107,13 +107,13 @@ def flatten(d: str, steps_per_unit: float = 3.0) -> list[np.ndarray]:
         name = command.upper()
         base = here if command.islower() else 0j
         if name == "M":
-            if len(current) > 2:
+            if len(current) >= least:
                 polygons.append(current)
             here = start = base + complex(v[0], v[1])
             current = [here]
         elif name == "Z":
-            if len(current) > 2:
-                polygons.append(current)
+            if len(current) >= least:
+                polygons.append([*current, start])
             here = start
             current = [here]
         else:
@@ -145,7 +145,7 @@ def flatten(d: str, steps_per_unit: float = 3.0) -> list[np.ndarray]:
             if points:
                 here = points[-1]
         previous = name
-    if len(current) > 2:
+    if len(current) >= least:
         polygons.append(current)
     return [np.array([[p.real, p.imag] for p in polygon], np.float64) for polygon in polygons]
 
@@ -179,3 +179,14 @@ def fill(polygons: list[np.ndarray], size: int, view: float = 24.0, supersample:
 def rasterise(d: str, size: int) -> np.ndarray:
     """uint8 [size,size] alpha of a 24x24 icon path."""
     return fill(flatten(d), size)
+
+
+def stroke(paths: list[str], size: int, width: float = 2.0, view: float = 24.0) -> np.ndarray:
+    """uint8 [size,size] coverage of paths drawn as round-ended lines (outline icons)."""
+    large = size * 2
+    canvas = np.zeros((large, large), np.uint8)
+    lines = [
+        np.round(line * (large / view) * 16).astype(np.int32) for d in paths for line in flatten(d, 3.0, least=2)
+    ]
+    cv2.polylines(canvas, lines, False, 255, max(1, round(width * large / view)), cv2.LINE_8, shift=4)
+    return cv2.resize(canvas, (size, size), interpolation=cv2.INTER_AREA)

@@ -1,0 +1,182 @@
+"""Measures brands.onnx in onnxruntime: finding, naming and false alarms; writes evaluation.json and the card's table."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from backgrounds import load_backgrounds
+from evaluation_scenes import calls, letterbox, test_pictures
+from gallery import Model
+from marks import MarkBank
+from paths import assets_folder, embedding_dim, held_out_clips, model_folder, training_clips
+from references import reference_views
+from train_detector import average_precision, overlaps, suppressed
+
+bands = {"16-32": (16, 32), "32-48": (32, 48), "48-64": (48, 64), "64-128": (64, 128), "128+": (128, 9999), ">=48": (48, 9999), ">=64": (64, 9999)}
+gallery_size = 1000
+
+
+def in_band(side: np.ndarray, band: tuple[float, float]) -> np.ndarray:
+    return (side >= band[0]) & (side < band[1])
+
+
+def gallery_of(model: Model, bank: MarkBank, rows: list[int]) -> np.ndarray:
+    """[len(rows),3,128]: one clean reference mark per brand, its three views."""
+    views = [reference_views(bank.mask(row), bank.hex(row) or "000000") for row in rows]
+    return np.stack([model.embed_views(three) for three in views]).reshape(len(rows), 3, embedding_dim)
+
+
+def measure_marks(model: Model, bank: MarkBank, pictures: int, seed: int, thresholds: dict[str, float]) -> dict[str, object]:
+    """AP50 and naming on test brands, by size in px of the model's input and of the picture."""
+    test = bank.of_rows(bank.rows["test"])
+    others = [row for row in range(len(bank.brands)) if row not in set(bank.rows["test"])][: gallery_size - len(bank.rows["test"])]
+    gallery = gallery_of(model, bank, bank.rows["test"] + others)
+    found = {"input": [], "picture": []}
+    named: list[tuple[float, float, bool, float, bool]] = []  # input side, picture side, right, similarity, by a detected box
+    by_call: dict[str, list] = {f"{c[0]} {c[1]}x{c[2]} {c[3] // 1000} kbit/s": [] for c in calls}
+    for picture in test_pictures(test, load_backgrounds(), pictures, seed):
+        images, scale, left, top = letterbox(picture.picture)
+        detections, embeddings = model.run(images[None])
+        order = np.argsort(-detections[0, :, 4], kind="stable")
+        rows, vectors = detections[0][order], embeddings[0][order]
+        truth = picture.truth
+        boxes = truth[:, :4] * scale + np.array([left, top, left, top], np.float32)
+        side_input = np.maximum(boxes[:, 2] - boxes[:, 0], boxes[:, 3] - boxes[:, 1])
+        asked = (truth[:, 4] >= 0.5) & (side_input >= 8)
+        kept = suppressed(rows, thresholds["nmsIou"])
+        found["input"].append((kept, boxes, asked))
+        in_picture = kept.copy()
+        in_picture[:, :4] = (kept[:, :4] - np.array([left, top, left, top])) / scale
+        found["picture"].append((in_picture, truth[:, :4], asked))
+        codec, width, height, bits = picture.call
+        by_call[f"{codec} {width}x{height} {bits // 1000} kbit/s"].append((kept, boxes, asked))
+        good = rows[:, 4] >= thresholds["scoreThreshold"]
+        table = overlaps(rows[good], boxes) if len(boxes) and good.any() else np.zeros((0, len(boxes)))
+        for k in range(len(boxes)):
+            if not asked[k]:
+                continue
+            hit = len(table) > 0 and table[:, k].max() >= 0.5
+            side = float(side_input[k])
+            if hit:
+                similar = (gallery @ vectors[good][int(table[:, k].argmax())]).max(1)
+                best = int(similar.argmax())
+                named.append((side, side / scale, best == int(truth[k, 5]), float(similar[best]), True))
+            else:
+                named.append((side, side / scale, False, 0.0, False))
+    results: dict[str, object] = {"pictures": pictures, "galleryBrands": len(gallery), "references": "one mark per brand, 3 views"}
+    table = np.array(named, np.float64)
+    for kind, column in (("input", 0), ("picture", 1)):
+        part = {}
+        for name, band in bands.items():
+            ap, wanted = average_precision(found[kind], *band)
+            inside = table[in_band(table[:, column], band)]
+            detected = inside[inside[:, 4] > 0]
+            matched = detected[:, 3] >= thresholds["matchThreshold"]
+            part[name] = {
+                "marks": wanted,
+                "ap50": round(ap, 4),
+                "recall": round(float(inside[:, 4].mean()), 4) if len(inside) else None,
+                "top1": round(float(detected[:, 2].mean()), 4) if len(detected) else None,
+                "namedRight": round(float((detected[:, 2] * matched).mean()), 4) if len(detected) else None,
+                "namedWrong": round(float(((1 - detected[:, 2]) * matched).mean()), 4) if len(detected) else None,
+            }
+        results[f"bySideIn{kind.capitalize()}Px"] = part
+    results["ap50From48InputPxByCall"] = {name: round(average_precision(rows, 48, 9999)[0], 4) for name, rows in by_call.items()}
+    return results
+
+
+def measure_clip(model: Model, file: Path, gallery: np.ndarray, thresholds: dict[str, float]) -> dict[str, float]:
+    """False boxes of a clip without logos: every frame is looked at; a box that goes on (IoU >= 0.3 with one of the last
+    half second) is the same false box."""
+    capture = cv2.VideoCapture(str(file))
+    fps = capture.get(cv2.CAP_PROP_FPS) or 25.0
+    memory = max(1, round(fps / 2))
+    frames, tracks = 0, {"named": 0, "unnamed": 0}
+    frames_with = {"named": 0, "unnamed": 0}
+    recent: list[tuple[int, np.ndarray, str]] = []
+    while True:
+        ok, frame = capture.read()
+        if not ok:
+            break
+        detections, embeddings = model.run(letterbox(frame)[0][None])
+        order = np.argsort(-detections[0, :, 4], kind="stable")
+        rows, vectors = detections[0][order], embeddings[0][order]
+        seen_now = set()
+        for row in suppressed(rows, thresholds["nmsIou"]):
+            if row[4] < thresholds["scoreThreshold"]:
+                continue
+            vector = vectors[int(np.abs(rows - row).sum(1).argmin())]
+            similar = float((gallery @ vector).max())
+            kind = "named" if similar >= thresholds["matchThreshold"] else "unnamed"
+            if kind == "unnamed" and row[4] < thresholds["unknownThreshold"]:
+                continue
+            seen_now.add(kind)
+            same = [r for r in recent if frames - r[0] <= memory and r[2] == kind and overlaps(row[None], r[1][None])[0, 0] >= 0.3]
+            tracks[kind] += not same
+            recent.append((frames, row, kind))
+        recent = [r for r in recent if frames - r[0] <= memory]
+        for kind in seen_now:
+            frames_with[kind] += 1
+        frames += 1
+    return {"seconds": frames / fps, "frames": frames, **{f"{k}FalseBoxes": tracks[k] for k in tracks}, **{f"{k}Frames": frames_with[k] for k in frames_with}}
+
+
+def measure_false_alarms(model: Model, bank: MarkBank, thresholds: dict[str, float]) -> dict[str, object]:
+    """On clips never trained on and, by themselves, on those whose frames were backgrounds; bundled gallery."""
+    import base64
+
+    bundled = json.loads((model_folder / "gallery.json").read_text("utf8"))["brands"]
+    gallery = np.stack([np.frombuffer(base64.b64decode(b["embeddings"]), "<f4").reshape(-1, embedding_dim) for b in bundled])
+    results: dict[str, object] = {}
+    for name, clips in (("heldOutClips", held_out_clips), ("trainingClips", training_clips)):
+        rows = {clip: measure_clip(model, assets_folder / "videos" / clip, gallery, thresholds) for clip in clips if (assets_folder / "videos" / clip).exists()}
+        minutes = sum(row["seconds"] for row in rows.values()) / 60
+        results[name] = {
+            "minutes": round(minutes, 3),
+            **{f"{kind}PerMinute": round(sum(row[f"{kind}FalseBoxes"] for row in rows.values()) / max(minutes, 1e-9), 3) for kind in ("named", "unnamed")},
+            "clips": {clip: {k: round(v, 2) for k, v in row.items()} for clip, row in rows.items()},
+        }
+    return results
+
+
+def card_table(results: dict) -> str:
+    lines = ["| longer side, px of the input | marks | AP50 | top-1 of 1,000 | named right | named wrong |", "|---|---|---|---|---|---|"]
+    for band, row in results["marks"]["bySideInInputPx"].items():
+        lines.append(f"| {band} | {row['marks']} | {row['ap50']:.3f} | {row['top1'] or 0:.3f} | {row['namedRight'] or 0:.3f} | {row['namedWrong'] or 0:.3f} |")
+    lines += ["", "| longer side, px of the picture | marks | AP50 | top-1 of 1,000 |", "|---|---|---|---|"]
+    for band, row in results["marks"]["bySideInPicturePx"].items():
+        lines.append(f"| {band} | {row['marks']} | {row['ap50']:.3f} | {row['top1'] or 0:.3f} |")
+    lines += ["", "| clips without logos | minutes | named false boxes a minute | unnamed a minute |", "|---|---|---|---|"]
+    for name, label in (("heldOutClips", "never trained on"), ("trainingClips", "frames were backgrounds in training")):
+        row = results["falseBoxes"][name]
+        lines.append(f"| {label} | {row['minutes']:.2f} | {row['namedPerMinute']:.2f} | {row['unnamedPerMinute']:.2f} |")
+    return "\n".join(lines)
+
+
+def evaluate(pictures: int = 600, seed: int = 424242, folder: Path = model_folder) -> dict:
+    cv2.setNumThreads(1)
+    entry = json.loads((folder / "model.json").read_text("utf8"))
+    thresholds = {key: entry[key] for key in ("scoreThreshold", "nmsIou", "unknownThreshold")} | {"matchThreshold": entry["embedding"]["matchThreshold"]}
+    model, bank = Model(folder / "brands.onnx"), MarkBank()
+    results = {
+        "modelSha256": hashlib.sha256((folder / "brands.onnx").read_bytes()).hexdigest(),
+        "seed": seed,
+        "thresholds": thresholds,
+        "runtime": "onnxruntime (Python) CPU",
+        "marks": measure_marks(model, bank, pictures, seed, thresholds),
+        "falseBoxes": measure_false_alarms(model, bank, thresholds),
+    }
+    (folder / "evaluation.json").write_text(json.dumps(results, indent=1) + "\n", "utf8")
+    table = card_table(results)
+    card = folder / "MODEL_CARD.md"
+    if card.exists():
+        text = re.sub(r"(<!-- evaluation -->\n).*?(\n<!-- /evaluation -->)", lambda m: m.group(1) + table + m.group(2), card.read_text("utf8"), flags=re.S)
+        card.write_text(text, "utf8")
+    print(table)
+    return results
