@@ -8,6 +8,7 @@ import { Access } from './access/Access.ts';
 import { adminTokenOf } from './access/adminToken.ts';
 import { createIceServersFor, type IceServersFor } from './access/iceServers.ts';
 import { AnalysisScheduler } from './analysis/AnalysisScheduler.ts';
+import { Brands } from './brands/Brands.ts';
 import { type Config, ConfigurationError } from './config.ts';
 import { Doctor } from './doctor/Doctor.ts';
 import { DoctorSessions } from './doctor/DoctorSessions.ts';
@@ -50,6 +51,7 @@ export class FramelockServer {
   readonly #sources: Sources;
   readonly #recordings: Recordings;
   readonly #exposures: Exposures;
+  readonly #brands: Brands;
   readonly #hls: HlsProxy;
   readonly #doctorSessions: DoctorSessions;
   readonly #signaling: SignalingServer;
@@ -113,6 +115,7 @@ export class FramelockServer {
       logger,
       metrics,
     });
+    this.#brands = Brands.create({ store: database.brands, metrics, logger });
     this.#hls = this.#createHls();
     const { maxPeers } = config;
     this.#signaling = new SignalingServer({
@@ -169,13 +172,17 @@ export class FramelockServer {
       }),
       onInference: (node) => ({ ...this.#analyses.eventsOf(node), ...this.#exposures.eventsOf(node) }),
       onOpened: (node) => {
-        if (node.kind === 'inference') return this.#analyses.nodeOpened();
+        if (node.kind === 'inference') {
+          this.#brands.nodeOpened(node as InferenceNode);
+          return this.#analyses.nodeOpened();
+        }
         this.#sources.nodeOpened();
         this.#recordings.nodeOpened(node as SfuNode);
       },
       onLost: (node, reason) => {
-        if (node.kind === 'sfu') this.#streams.sfuLost(node as SfuNode, reason);
-        else this.#analyses.nodeLost(node as InferenceNode);
+        if (node.kind === 'sfu') return this.#streams.sfuLost(node as SfuNode, reason);
+        this.#brands.nodeLost(node as InferenceNode);
+        this.#analyses.nodeLost(node as InferenceNode);
       },
     });
   }
@@ -204,6 +211,7 @@ export class FramelockServer {
       sources: this.#sources,
       files: this.#files,
       recordings: this.#recordings,
+      brands: this.#brands,
       exposure: this.#database.exposure,
       doctorSessions: this.#doctorSessions,
       doctor: new Doctor({
@@ -265,6 +273,7 @@ export class FramelockServer {
     );
     metrics.gauge('framelock_poster_bytes', 'Memory of posters', () => this.#streams.posters.bytes);
     metrics.labelledGauge('framelock_sources', 'Sources, by state', 'state', () => this.#sources.counts());
+    metrics.labelledGauge('framelock_brands', 'Brands of the gallery, by state', 'state', () => this.#brands.counts());
     metrics.labelledGauge('framelock_nodes', 'Nodes connected', 'kind', () => [
       ['sfu', this.#registry.sfus.length],
       ['inference', this.#registry.inferences.length],
@@ -335,6 +344,7 @@ export class FramelockServer {
       this.#registry.close(reason);
       this.#hls.close();
       await this.#recordings.close();
+      await this.#brands.close();
       await this.#exposures.close();
       await new Promise<void>((resolve) => {
         if (!this.#http.listening) return resolve();
@@ -358,6 +368,7 @@ export class FramelockServer {
       ...this.#analyses.dump(),
       streams: this.#streams.all.map((live) => live.dump()),
       ...this.#sources.dump(),
+      ...this.#brands.dump(),
     };
   }
 }

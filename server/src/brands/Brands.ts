@@ -1,4 +1,4 @@
-import type { BrandStore, BundledBrandRow, KnownBrand } from '@framelock/db';
+import type { BrandImageRow, BrandStore, BundledBrandRow, KnownBrand } from '@framelock/db';
 import type { Logger } from 'pino';
 import type { Metrics } from '../Metrics.ts';
 import type { InferenceNode } from '../nodes/NodeRegistry.ts';
@@ -104,6 +104,13 @@ export class Brands {
     const brand = (await this.list()).find((one) => one.id === id);
     if (!brand) throw new Refusal('notFound', 'there is no such brand');
     return brand;
+  }
+
+  /** With its bytes. */
+  async image(id: string, imageId: string): Promise<BrandImageRow> {
+    const image = await this.#store.image(id, imageId);
+    if (!image) throw new Refusal('notFound', 'there is no such image');
+    return image;
   }
 
   stateOf(brand: KnownBrand) {

@@ -1,6 +1,7 @@
 import type { ExposureStore } from '@framelock/db';
 import type { Access } from '../access/Access.ts';
 import type { IceServersFor } from '../access/iceServers.ts';
+import type { Brands } from '../brands/Brands.ts';
 import type { Doctor } from '../doctor/Doctor.ts';
 import type { DoctorSessions } from '../doctor/DoctorSessions.ts';
 import type { Metrics } from '../Metrics.ts';
@@ -22,6 +23,7 @@ export interface HttpContext {
   doctorSessions: DoctorSessions;
   files: SourceFiles;
   recordings: Recordings;
+  brands: Brands;
   exposure: ExposureStore;
   registry: NodeRegistry;
   metrics: Metrics;

@@ -1,6 +1,7 @@
 import { OpenAPIHono } from '@hono/zod-openapi';
 import { HTTPException } from 'hono/http-exception';
 import { Refusal, type RefusalCode, refusalOf, refusalStatus } from '../protocol/index.ts';
+import { addBrandRoutes } from './brandRoutes.ts';
 import type { HttpContext } from './context.ts';
 import { docsPage } from './docsPage.ts';
 import { addDoctorRoutes, addDoctorSessionRoutes } from './doctorRoutes.ts';
@@ -56,6 +57,7 @@ export function createApp(http: HttpContext): OpenAPIHono {
   addDoctorSessionRoutes(app, http);
   addModelRoutes(app, http);
   addRecordingRoutes(app, http);
+  addBrandRoutes(app, http);
   addExposureRoutes(app, http);
   describeHlsRoutes(app);
   addHealthRoutes(app, http);

@@ -1,0 +1,24 @@
+import type { BrandImageFacts, KnownBrand } from '@framelock/db';
+import type { Brands } from '../brands/Brands.ts';
+import type { BrandImageView, BrandView, PictureBox } from '../protocol/index.ts';
+
+/** One brand as the API shows it. */
+export function brandView(brand: KnownBrand, brands: Brands): BrandView {
+  const { id, name, origin, enabled, threshold } = brand;
+  return {
+    ...{ id, name, origin, enabled, threshold },
+    ...brands.stateOf(brand),
+    images: brand.images.map(imageView),
+    createdAt: brand.createdAt.toISOString(),
+  };
+}
+
+function imageView({ id, brandId, width, height, box }: BrandImageFacts): BrandImageView {
+  return { id, width, height, box: box as PictureBox, url: `/api/v1/brands/${brandId}/images/${id}` };
+}
+
+/** Own ones first, then by name. */
+export function byOriginAndName(a: KnownBrand, b: KnownBrand): number {
+  if (a.origin !== b.origin) return a.origin === 'own' ? -1 : 1;
+  return a.name.localeCompare(b.name, 'en', { sensitivity: 'base', numeric: true }) || (a.id < b.id ? -1 : 1);
+}
