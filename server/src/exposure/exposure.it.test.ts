@@ -370,10 +370,10 @@ describe('a database that is away', () => {
     };
     const exposures = Exposures.create({ ...options, logger: pino({ level: 'silent' }) });
     const tell = exposures.eventsOf(node as never).exposure!;
-    const outcome = async (which: string) =>
-      Number(
-        /\d+$/.exec((await metrics.registry.metrics()).split('\n').find((line) => line.includes(which)) ?? '0')![0],
-      );
+    const outcome = async (which: string) => {
+      const lines = (await metrics.registry.metrics()).split('\n');
+      return Number(lines.find((line) => !line.startsWith('#') && line.includes(which))?.split(' ')[1] ?? 0);
+    };
     return { exposures, tell, outcome };
   };
   let sequence = 0;
