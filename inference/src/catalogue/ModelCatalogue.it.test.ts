@@ -31,10 +31,10 @@ beforeEach(() => {
 afterEach(() => rmSync(folder, { recursive: true }));
 
 describe('ModelCatalogue', () => {
-  it('has the bundled marker as default, and says what is not here and how to get it', async () => {
+  it('has the bundled brand model as default, and says what is not here and how to get it', async () => {
     const catalogue = await ModelCatalogue.create({ modelsDir });
-    expect(catalogue.defaultModelId).toBe('marker');
-    expect(catalogue.entries().find(({ isDefault }) => isDefault)?.id).toBe('marker');
+    expect(catalogue.defaultModelId).toBe('brands');
+    expect(catalogue.entries().find(({ isDefault }) => isDefault)?.id).toBe('brands');
     expect(() => catalogue.resolve('yolox-nano')).toThrow('not on this node yet: pnpm models add yolox-nano');
     expect(() => catalogue.resolve('nosuch')).toThrow('there is no model nosuch');
     await expect(catalogue.add('nosuch')).rejects.toMatchObject({ code: 'notFound' });
@@ -168,9 +168,9 @@ describe('pnpm models', () => {
   });
 });
 
-it('the bundled marker detector loads', async () => {
+it.each([undefined, 'marker'])('the bundled models load: %s', async (modelId) => {
   const pool = new DetectorPool({ catalogue: await ModelCatalogue.create({ modelsDir }), executionProvider: 'cpu' });
-  const { detector } = await pool.acquire();
+  const { detector } = await pool.acquire(modelId);
   const slot = detector.slots.acquire()!;
   detector.slots.view(slot).fill(0.4);
   expect((await detector.detect({ slot, frameWidth: 1280, frameHeight: 720 })).objects).toEqual([]);

@@ -11,7 +11,7 @@ import { describeModelFile, idFromFileName, sideFileOf } from './ownModel.ts';
 export interface ModelCatalogueOptions {
   /** Where downloaded and own models are kept. */
   modelsDir: string;
-  /** MODEL: a catalogue id, a path to an .onnx file, or empty for the bundled marker detector. */
+  /** MODEL: a catalogue id, a path to an .onnx file, or empty for the bundled brand model. */
   model?: string;
   /** A model in `modelsDir` whose side file can't be read is left out. */
   onLeftOut?(path: string, reason: string): void;
@@ -26,7 +26,7 @@ interface Catalogued {
   path: string;
 }
 
-export const bundledModelId = 'marker';
+export const bundledModelId = 'brands';
 
 /** Which Models there are and which of them are on this node. */
 export class ModelCatalogue {
