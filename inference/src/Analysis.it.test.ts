@@ -99,6 +99,9 @@ function barcodeDetectors(specs: Record<string, InputSpec>, modelMs: (random: Ra
   return {
     pool: pool as unknown as DetectorPool,
     gallery: NodeGallery.none(),
+    openExposure: () => {
+      throw new Error('no brand model here');
+    },
     problems,
     open: () => ({ leases, slots: [...slots.values()].reduce((sum, s) => sum + s.used, 0) }),
   };
@@ -210,6 +213,9 @@ async function createRig(rig: Rig) {
     decodePool,
     detectorPool: detectors.pool,
     gallery: NodeGallery.none(),
+    openExposure: () => {
+      throw new Error('no brand model here');
+    },
     metrics,
     log: pino({ level: 'silent' }),
     onDescription: () => {},

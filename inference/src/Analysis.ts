@@ -10,12 +10,14 @@ import {
 import type { Logger } from 'pino';
 import { AnalysisCounts } from './AnalysisCounts.ts';
 import { AnalysisTarget } from './AnalysisTarget.ts';
+import { BrandAnalysis } from './brands/BrandAnalysis.ts';
 import type { NodeGallery } from './brands/NodeGallery.ts';
 import type { DecodedReport, WaitingPicture } from './decode/decodeMessages.ts';
 import type { DecodePool } from './decode/DecodePool.ts';
 import type { DecodeStream } from './decode/DecodeStream.ts';
 import type { DetectResult } from './detect/Detector.ts';
 import type { DetectorLease, DetectorPool } from './detect/DetectorPool.ts';
+import type { ExposureReporter } from './exposure/ExposureReporter.ts';
 import type { Metrics } from './metrics.ts';
 import { DetectionPublisher } from './publish/DetectionPublisher.ts';
 
@@ -35,6 +37,7 @@ export interface AnalysisOptions {
   gallery: NodeGallery;
   metrics: Metrics;
   log: Logger;
+  openExposure(): ExposureReporter;
   onDescription(description: ModelDescription): void;
   /** Only where it was started with `posterEveryMs`. */
   onPoster?(jpeg: Uint8Array): void;
@@ -56,6 +59,7 @@ export class Analysis {
   readonly streamId: string;
   readonly #options: AnalysisOptions;
   readonly #counts: AnalysisCounts;
+  readonly #brands: BrandAnalysis;
   readonly #log: Logger;
   #receiver!: RtpReceiver;
   #stream: DecodeStream | undefined;
@@ -85,6 +89,7 @@ export class Analysis {
     this.publicationId = options.publicationId;
     this.streamId = options.streamId;
     this.#counts = new AnalysisCounts(options.metrics);
+    this.#brands = new BrandAnalysis(options);
     this.#log = options.log.child({ publicationId: options.publicationId, streamId: options.streamId });
   }
 
@@ -244,8 +249,12 @@ export class Analysis {
   async #analyse(target: AnalysisTarget, slot: number, picture: WaitingPicture): Promise<void> {
     const { width: frameWidth, height: frameHeight } = picture;
     try {
-      const result = await target.lease.detector.detect({ slot, frameWidth, frameHeight });
-      if (!this.#closed) this.#publish(target, picture, result);
+      await target.lease.detector.detect({
+        ...{ slot, frameWidth, frameHeight },
+        onResult: (result, tensor) => {
+          if (!this.#closed) this.#publish(target, picture, result, tensor);
+        },
+      });
     } catch (error) {
       if (!this.#closed) this.#onDetectFailed(target, error as Error);
     } finally {
@@ -255,13 +264,17 @@ export class Analysis {
     }
   }
 
-  #publish(target: AnalysisTarget, picture: WaitingPicture, result: DetectResult): void {
+  #publish(target: AnalysisTarget, picture: WaitingPicture, result: DetectResult, tensor: Float32Array): void {
     this.#fault = undefined;
     this.#analysedWidth = picture.width;
     this.#analysedHeight = picture.height;
     const { objects } = result;
-    const trackIds = target.tracker.update(objects, picture.ticks);
-    target.namer?.name(objects, trackIds, picture.ticks);
+    const { ticks, width: frameWidth, height: frameHeight, receivedAtMs } = picture;
+    const trackIds = target.tracker.update(objects, ticks);
+    if (target.namer) {
+      const seen = { tensor, spec: target.lease.detector.inputSpec, frameWidth, frameHeight };
+      this.#brands.analyse(target.namer, objects, trackIds, ticks, receivedAtMs, seen);
+    }
     const sentAtMs = unixMs();
     const { bytes, cut } = encodeDetections({
       publicationId: this.publicationId,
@@ -358,6 +371,7 @@ export class Analysis {
     clearTimeout(this.#reacquireTimer);
     this.#receiver.close(reason);
     this.#publisher?.close(reason);
+    this.#brands.close();
     if (this.#target) {
       this.#retired.add(this.#target);
       this.#target.retire();

@@ -17,6 +17,7 @@ import type { Config } from './config.ts';
 import { ControlServer } from './control/ControlServer.ts';
 import { DecodePool } from './decode/DecodePool.ts';
 import { type DetectorLease, DetectorPool } from './detect/DetectorPool.ts';
+import { ExposureReporters } from './exposure/ExposureReporters.ts';
 import { createMetrics, type Metrics } from './metrics.ts';
 import packageJson from '../package.json' with { type: 'json' };
 
@@ -36,6 +37,7 @@ export class InferenceNode {
   readonly #catalogue: ModelCatalogue;
   readonly #gallery: NodeGallery;
   readonly #enroller: BrandEnroller | undefined;
+  readonly #exposures: ExposureReporters;
   readonly #detectorPool: DetectorPool;
   readonly #decodePool: DecodePool;
   readonly #analyses = new Map<string, Analysis>();
@@ -75,6 +77,10 @@ export class InferenceNode {
         log.error({ modelId, reason }, 'a model thread failed');
         this.#reloadDefaultModel();
       },
+    });
+    this.#exposures = new ExposureReporters({
+      emit: (report) => this.#control.emit('exposure', report),
+      onDropped: (what, count) => this.#metrics.exposureDropped.inc({ what }, count),
     });
     const { model } = gallery;
     this.#enroller = model
@@ -193,7 +199,10 @@ export class InferenceNode {
       ...brandHandlers(this.#gallery, this.#enroller, () => {
         for (const analysis of this.#analyses.values()) analysis.galleryChanged();
       }),
-      exposureStored: () => ({}),
+      exposureStored: ({ publicationId, sequence }) => {
+        this.#exposures.stored(publicationId, sequence);
+        return {};
+      },
       dump: () => this.dump(),
     };
   }
@@ -208,6 +217,7 @@ export class InferenceNode {
       decodePool: this.#decodePool,
       detectorPool: this.#detectorPool,
       gallery: this.#gallery,
+      openExposure: () => this.#exposures.open({ publicationId, streamId }),
       metrics: this.#metrics,
       log: this.#log,
       onDescription: (description) => this.#emitDescription(analysis, description),
@@ -282,6 +292,7 @@ export class InferenceNode {
       this.#countPackets(analysis);
       this.#emitView(analysis);
     }
+    this.#exposures.tick();
   }
 
   #emitView(analysis: Analysis): void {
@@ -341,6 +352,7 @@ export class InferenceNode {
     clearTimeout(this.#reloadTimer);
     for (const timer of this.#orphanTimers.values()) clearTimeout(timer);
     for (const analysis of [...this.#analyses.values()]) this.#end(analysis, reason);
+    this.#exposures.close();
     await this.#control?.close(reason);
     await this.#decodePool.close(reason);
     this.#defaultLease?.release();
@@ -354,6 +366,7 @@ export class InferenceNode {
       decodeThreads: this.#decodePool.workers.map((worker) => worker.load),
       defaultModelProblem: this.#defaultModelProblem ?? null,
       analyses: [...this.#analyses.values()].map((analysis) => analysis.dump()),
+      exposures: this.#exposures.dump(),
     };
   }
 }

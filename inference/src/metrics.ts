@@ -59,6 +59,12 @@ export function createMetrics() {
       help: 'Detections beyond what one message holds',
       registers,
     }),
+    exposureDropped: new Counter({
+      name: 'framelock_exposure_dropped_total',
+      help: 'Of exposure: appearances not stored in time, cutShort by too many at once, pictures over the memory for them',
+      labelNames: ['what'] as const,
+      registers,
+    }),
     messageBytes: new Counter({
       name: 'framelock_detection_message_bytes_total',
       help: 'Bytes of detection messages sent',

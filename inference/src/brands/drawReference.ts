@@ -2,8 +2,8 @@ import type { InputSpec } from '@framelock/server/protocol/analysis';
 import type { PixelBox, ReferenceImage } from './ReferenceImage.ts';
 import type { ReferenceView } from './referenceViews.ts';
 
-/** Longer side of the mark as it is shown to the Model, input pixels: large enough that nothing of it is lost. */
-export const referenceSide = 160;
+/** Longer side of the mark as it is shown, input pixels: with its margin what the Model's own crop has, pixel for pixel. */
+export const referenceSide = 64 / 1.24;
 
 /** Where the image's top left corner lies in the input, and input pixels per pixel of the image. */
 export interface DrawnPlace {

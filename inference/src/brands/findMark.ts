@@ -1,7 +1,7 @@
 import type { PixelBox, ReferenceImage } from './ReferenceImage.ts';
 
 /** Alpha (0..255) from which a pixel belongs to the drawing. */
-const visibleAlpha = 24;
+const visibleAlpha = 41;
 /** Difference in any channel (0..255) from the background that makes a pixel part of the drawing. */
 const differs = 32;
 /** Share of the picture's edge that has one colour where the picture is a drawing on a plain background. */

@@ -48,32 +48,27 @@ describe('referenceViews', () => {
   const centre = (rgb: Uint8Array) => [...rgb.subarray((10 * 40 + 20) * 3, (10 * 40 + 20) * 3 + 3)];
   const corner = (rgb: Uint8Array) => [...rgb.subarray(0, 3)];
 
-  it('lays a cut-out mark of one colour on light and dark ground, and draws it in black and white', () => {
-    const views = referenceViews(drawing(clear, red), { box, background: 'alpha' });
-    expect(views.map(({ rgb }) => [corner(rgb), centre(rgb)])).toEqual([
-      [
-        [255, 255, 255],
-        [220, 20, 20],
-      ],
-      [
-        [20, 20, 20],
-        [220, 20, 20],
-      ],
-      [
-        [255, 255, 255],
-        [20, 20, 20],
-      ],
-      [
-        [20, 20, 20],
-        [255, 255, 255],
-      ],
+  const seen = (...[ink, ground]: [Rgba, Rgba?]) => {
+    const image = drawing(ground ?? clear, ink);
+    const views = referenceViews(image, { box, background: ground ? 'plain' : 'alpha' });
+    return views.map(({ rgb }) => [corner(rgb), centre(rgb)]);
+  };
+  const [light, dark] = [
+    [245, 245, 245],
+    [20, 20, 20],
+  ];
+
+  it('draws a mark of one colour dark on light, light on dark, and as it is on what it stands out from', () => {
+    expect(seen(red)).toEqual([
+      [light, dark],
+      [dark, light],
+      [light, [220, 20, 20]],
     ]);
+    expect(seen([255, 255, 255, 255])[2]).toEqual([dark, [255, 255, 255]]);
   });
 
-  it('does not lay a white mark on white', () => {
-    const views = referenceViews(drawing(clear, [255, 255, 255, 255]), { box, background: 'alpha' });
-    for (const { rgb } of views) expect(corner(rgb)).not.toEqual(centre(rgb));
-    expect(corner(views[0]!.rgb)).toEqual([20, 20, 20]);
+  it('takes a plain ground away', () => {
+    expect(seen(red, [0, 200, 0, 255])).toEqual(seen(red));
   });
 
   it('takes a photograph as it is, once', () => {
@@ -85,13 +80,14 @@ describe('drawReference', () => {
   it('puts the mark into the middle at its size, in the tensor channels, and the ground around it', () => {
     const image = drawing([0, 0, 255, 255], red);
     const tensor = new Float32Array(3 * 640 * 384);
-    const [view] = referenceViews(image, { box, background: 'plain' });
+    const view = referenceViews(image, { box, background: 'plain' })[2];
     const place = drawReference(image, view!, box, spec, tensor);
-    expect(place.scale).toBe(referenceSide / 20);
-    expect([20 * place.scale + place.x, 10 * place.scale + place.y]).toEqual([320, 192]);
+    expect(place.scale).toBeCloseTo(referenceSide / 20);
+    expect(20 * place.scale + place.x).toBeCloseTo(320);
+    expect(10 * place.scale + place.y).toBeCloseTo(192);
     const at = (x: number, y: number) => [0, 1, 2].map((plane) => tensor[plane * 640 * 384 + y * 640 + x]! * 255);
     expect(at(320, 192).map(Math.round)).toEqual([220, 20, 20]);
-    expect(at(2, 2).map(Math.round)).toEqual([0, 0, 255]);
+    expect(at(2, 2).map(Math.round)).toEqual([245, 245, 245]);
   });
 
   it('keeps the mean brightness when it makes a large image small', () => {

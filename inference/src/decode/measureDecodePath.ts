@@ -92,14 +92,16 @@ async function measure(): Promise<void> {
     labels: [],
     inputSpec: letterbox640,
     slots,
-    detect({ slot, frameWidth, frameHeight }: DetectRequest) {
+    detect({ slot, frameWidth, frameHeight, onResult }: DetectRequest) {
       const atMs = unixMs();
       const placement = placePicture(letterbox640, frameWidth, frameHeight);
       const number = readNumber(letterbox640, slots.view(slot), placement);
-      slots.release(slot);
       if (typeof number === 'number') tensorAtMs.set(number, atMs);
       else unreadable++;
-      return Promise.resolve({ objects: [], startedAtMs: atMs, finishedAtMs: atMs });
+      const result = { objects: [], startedAtMs: atMs, finishedAtMs: atMs };
+      onResult?.(result, slots.view(slot));
+      slots.release(slot);
+      return Promise.resolve(result);
     },
   };
   const lease = { detector, modelId: 'null', name: 'null', release: () => {} };
@@ -113,6 +115,9 @@ async function measure(): Promise<void> {
     decodePool,
     detectorPool: { acquire: () => Promise.resolve(lease) } as unknown as DetectorPool,
     gallery: NodeGallery.none(),
+    openExposure: () => {
+      throw new Error('no brand model here');
+    },
     metrics: createMetrics(),
     log: pino({ level: 'silent' }),
     onDescription: () => {},

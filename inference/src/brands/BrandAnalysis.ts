@@ -1,0 +1,38 @@
+import type { BrandNamer, DetectedObject, NamedMark } from '@framelock/server/protocol/analysis';
+import type { AnalysedPicture } from '../exposure/cropThumbnail.ts';
+import type { ExposureReporter } from '../exposure/ExposureReporter.ts';
+
+/** What a brand model adds to the analysis of one Publication: names, and for how long each was on screen. */
+export class BrandAnalysis {
+  readonly #openExposure: () => ExposureReporter;
+  #exposure: ExposureReporter | undefined;
+  readonly #marks: NamedMark[] = [];
+
+  constructor(options: { openExposure(): ExposureReporter }) {
+    this.#openExposure = options.openExposure;
+  }
+
+  /** Names the marks of a Frame in place and meters them. Call with Frames in their order, while the tensor is theirs. */
+  analyse(
+    namer: BrandNamer,
+    objects: DetectedObject[],
+    trackIds: number[],
+    ticks: number,
+    wallMs: number,
+    picture: AnalysedPicture,
+  ): void {
+    namer.name(objects, trackIds, ticks);
+    this.#exposure ??= this.#openExposure();
+    const marks = this.#marks;
+    marks.length = 0;
+    for (const [i, { label, score, x, y, w, h }] of objects.entries()) {
+      const brand = namer.index.brands[label - 1];
+      if (brand) marks.push({ trackId: trackIds[i]!, brandId: brand.id, name: brand.name, score, x, y, w, h });
+    }
+    this.#exposure.update({ marks, rtpTicks: ticks, wallMs, picture });
+  }
+
+  close(): void {
+    this.#exposure?.finish();
+  }
+}
