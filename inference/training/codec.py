@@ -4,10 +4,15 @@ from __future__ import annotations
 
 from fractions import Fraction
 
-import av
 import numpy as np
 
-av.logging.set_level(av.logging.ERROR)
+try:
+    import av
+    from av import logging as av_logging
+
+    av_logging.set_level(av_logging.ERROR)
+except ImportError:  # pictures are then compressed as JPEG only
+    av = None
 
 
 def encode_decode(
@@ -17,6 +22,8 @@ def encode_decode(
 
     Either a bitrate (rate control as in a call) or a fixed quantiser (H264: 0..51, VP8: 0..63).
     """
+    if av is None:
+        raise RuntimeError("PyAV is not installed (Debian: python3-av, PyPI: av)")
     height, width = frames[0].shape[:2]
     encoder = av.CodecContext.create("libx264" if codec == "h264" else "libvpx", "w")
     encoder.width, encoder.height = width, height
@@ -30,14 +37,15 @@ def encode_decode(
         if quantiser is not None:
             options["qp"] = str(quantiser)
     else:
-        options = {"deadline": "realtime", "cpu-used": "8", "lag-in-frames": "0", "error-resilient": "1"}
+        # A positive speed would follow the clock: the same picture would come out different each time.
+        options = {"deadline": "realtime", "cpu-used": "-8", "lag-in-frames": "0", "error-resilient": "1"}
         if quantiser is not None:
-            options |= {"qmin": str(quantiser), "qmax": str(quantiser)}
+            options.update({"qmin": str(quantiser), "qmax": str(quantiser)})
             encoder.bit_rate = 50_000_000
     if bits_per_second is not None:
         encoder.bit_rate = bits_per_second
         if codec == "h264":
-            options |= {"maxrate": str(bits_per_second), "bufsize": str(bits_per_second // 2)}
+            options.update({"maxrate": str(bits_per_second), "bufsize": str(bits_per_second // 2)})
     encoder.options = options
     packets = []
     for index, frame in enumerate(frames):

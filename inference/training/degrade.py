@@ -5,7 +5,7 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from codec import encode_decode
+from codec import av, encode_decode
 
 _noise: np.ndarray | None = None
 
@@ -95,6 +95,6 @@ def degrade(rng: np.random.Generator, picture: np.ndarray, strength: float = 1.0
     picture = noise(rng, picture)
     picture = sharpen(rng, picture)
     kind = rng.random()
-    if kind < compressed and picture.shape[0] % 2 == 0 and picture.shape[1] % 2 == 0:
+    if kind < compressed and av is not None and picture.shape[0] % 2 == 0 and picture.shape[1] % 2 == 0:
         return codec(rng, picture)
     return jpeg(rng, picture) if kind < 0.85 else picture

@@ -69,6 +69,8 @@ class Run:
         return min(1.0, max(by_steps, self.used / 60 / self.budget() if self.minutes else 0.0))
 
     def rate(self, top: float, warm: int = 60) -> float:
+        """Warm-up, then half a cosine down to 2 % of `top`."""
+        warm = min(warm, 1 + (self.steps or 1_000_000) // 8)
         return top * (0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * self.share()))) * min(1.0, (self.step + 1) / warm)
 
     def log(self, **values: float) -> None:

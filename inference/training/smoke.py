@@ -29,7 +29,7 @@ def _toy_cache(cache: Path) -> None:
     np.save(folder / "icons.npy", np.stack([m[::2, ::2] for m in masks[:10]]))
     np.save(folder / "text.npy", text_strips(np.random.default_rng(1), 20))
     brands = [[f"toy{k}", f"Toy {k}", "3366cc", ""] for k in range(40)]
-    (folder / "index.json").write_text(json.dumps({"brands": brands, "turns": [[k, 1] for k in range(10)]}), "utf8")
+    (folder / "index.json").write_text(json.dumps({"brands": brands, "turns": [[k, 1] for k in range(14, 24)]}), "utf8")
     split = {"test": [f"toy{k}" for k in range(8)], "validation": [f"toy{k}" for k in range(8, 14)], "train": [f"toy{k}" for k in range(14, 40)]}
     (cache / "split.json").write_text(json.dumps(split), "utf8")
     np.save(cache / "backgrounds.npy", np.zeros((0, 432, 768, 3), np.uint8))
@@ -74,11 +74,11 @@ def _run(folder: Path) -> dict:
             failed.append("the same seed rendered other pictures")
     render_shard(bank, backs, "crops", 0, count=96)
     embedder = train_embedder(None, 16, False, batch=48, validate=False, log_every=4)
-    detector = train_detector(None, 16, False, batch=2, validate=False, log_every=4)
+    detector = train_detector(None, 30, False, batch=2, validate=False, log_every=6)
     for what, losses in (("embedder", embedder), ("detector", detector)):
         if not losses["last"] < losses["first"]:
             failed.append(f"the {what}'s loss did not fall: {losses}")
-    resumed = train_detector(None, 18, True, batch=2, validate=False, log_every=1)
+    resumed = train_detector(None, 32, True, batch=2, validate=False, log_every=1)
     exported = export_runs(folder / "runs", folder / "model")
     again = weights_of(folder / "model" / "brands.onnx", "detector")
     net, back = averaged("detector", Detector(), folder / "runs"), Detector()
