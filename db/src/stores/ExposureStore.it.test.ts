@@ -17,7 +17,8 @@ const long = at(86_400 * 365);
 const bytes = (...values: number[]): Uint8Array => Uint8Array.from(values);
 const spansOf = (packed: Uint8Array): [number, number][] => {
   const view = new DataView(packed.buffer, packed.byteOffset, packed.byteLength);
-  const second = (index: number) => (view.getFloat64(index * 8) - at(0).getTime()) / 1000;
+  const since2000Ms = (index: number) => Number(view.getBigInt64(index * 8)) / 1000;
+  const second = (index: number) => (Date.UTC(2000, 0, 1) + since2000Ms(index) - at(0).getTime()) / 1000;
   return Array.from({ length: packed.byteLength / 16 }, (_, i) => [second(2 * i), second(2 * i + 1)]);
 };
 

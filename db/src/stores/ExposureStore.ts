@@ -36,14 +36,16 @@ export interface BrandTotals {
   largestShare: number;
   /** Some Appearance is open and was written lately. */
   onScreenNow: boolean;
-  /** Begin and end of each Appearance within the range, Unix ms: pairs of float64, big endian, in any order. */
+  /**
+   * Begin and end of each Appearance within the range, in any order: pairs of Postgres' own binary timestamps (int64 big
+   * endian, microseconds since 2000-01-01 UTC). Asked for as numbers they took three times as long.
+   */
   spans: Uint8Array;
   /** Those of all that lie within the range, one after another, as they were put. Null where there is none. */
   heatmaps: Uint8Array | null;
 }
 
 const instant = (date: Date): SQL => sql`${date.toISOString()}::timestamptz`;
-const unixMs = (of: SQL): SQL => sql`(extract(epoch from ${of}) * 1000)::float8`;
 
 /** What brands were on screen when (Appearances), and what was looked at (coverage). */
 export class ExposureStore {
@@ -134,14 +136,13 @@ export class ExposureStore {
         longestSeconds: sql<number>`max(${seconds} * ${part})`,
         largestShare: sql<number>`max(${appearances.largestShare})::float8`,
         onScreenNow: sql<boolean>`bool_or(not ${appearances.ended} and ${endedAt} > ${instant(freshAfter)})`,
-        spans: sql<Uint8Array>`string_agg(float8send(${unixMs(begin)}) || float8send(${unixMs(end)}), ''::bytea)`,
+        spans: sql<Uint8Array>`string_agg(timestamptz_send(${begin}) || timestamptz_send(${end}), ''::bytea)`,
         heatmaps: sql<Uint8Array | null>`string_agg(${heatmap}, ''::bytea) filter (where ${inside})`,
       })
       .from(appearances)
       .where(within(scope, appearances))
-      .groupBy(appearances.brandId)
-      .orderBy(asc(appearances.brandId));
-    return rows;
+      .groupBy(appearances.brandId);
+    return rows.sort((a, b) => (a.brandId < b.brandId ? -1 : 1));
   }
 
   /** Of Appearances that reach beyond the range: their heatmaps, and which part of their time is within. */

@@ -102,8 +102,16 @@ export class Exposures {
     }
     coverage.set(report.coverage.runId, coverageRow(report));
     told.push({ node, publicationId, sequence });
-    this.#writing ??= this.#write().finally(() => (this.#writing = undefined));
+    this.#writeSoon();
     return 'taken';
+  }
+
+  #writeSoon(): void {
+    this.#writing ??= this.#write().finally(() => {
+      this.#writing = undefined;
+      // Taken after the writer's last look.
+      if (this.#waiting.told.length > 0 && !this.#closed) this.#writeSoon();
+    });
   }
 
   /** Until nothing waits; what can't be written now stays, and what comes meanwhile replaces it. */

@@ -6,8 +6,9 @@ import { coarsen, joinSpans, lengthOf, readSpans, type Spans } from './spans.ts'
 function pack(spans: Spans): Uint8Array {
   const view = new DataView(new ArrayBuffer(spans.length * 16));
   for (const [i, [begin, end]] of spans.entries()) {
-    view.setFloat64(i * 16, begin);
-    view.setFloat64(i * 16 + 8, end);
+    for (const [at, ms] of [begin, end].entries()) {
+      view.setBigInt64(i * 16 + at * 8, BigInt(ms - Date.UTC(2000, 0, 1)) * 1000n);
+    }
   }
   return new Uint8Array(view.buffer);
 }

@@ -1,18 +1,24 @@
 /** Times at which something was there: `[begin, end]` of each, Unix ms, by their begin. */
 export type Spans = [begin: number, end: number][];
 
-/** From pairs of float64, big endian, in any order. */
+const year2000Ms = Date.UTC(2000, 0, 1);
+
+/** From pairs of Postgres' binary timestamps (int64 big endian, microseconds since 2000), in any order. */
 export function readSpans(packed: Uint8Array): Spans {
   const view = new DataView(packed.buffer, packed.byteOffset, packed.byteLength);
   const spans: Spans = [];
   let sorted = true;
   for (let at = 0; at + 16 <= packed.byteLength; at += 16) {
-    const begin = view.getFloat64(at);
+    const begin = readMs(view, at);
     sorted &&= begin >= (spans.at(-1)?.[0] ?? -Infinity);
-    spans.push([begin, view.getFloat64(at + 8)]);
+    spans.push([begin, readMs(view, at + 8)]);
   }
   return sorted ? spans : spans.sort((a, b) => a[0] - b[0]);
 }
+
+/** Exact: such numbers are far below 2^53. */
+const readMs = (view: DataView, at: number): number =>
+  year2000Ms + (view.getInt32(at) * 2 ** 32 + view.getUint32(at + 4)) / 1000;
 
 /** What overlaps, touches or is no further apart than `withinMs` becomes one. */
 export function joinSpans(spans: Spans, withinMs = 0): Spans {
