@@ -55,7 +55,9 @@ export async function takeImages<T extends File>(
   const result: TakenImages<T> = { taken: [], refused: [] };
   for (const file of files) {
     const full = already + result.taken.length >= maxImagesPerBrand;
-    const reason = full ? `a brand has at most ${maxImagesPerBrand} images, and these would be ${already + files.length}` : await refuse(file);
+    const reason = full
+      ? `a brand has at most ${maxImagesPerBrand} images, and these would be ${already + files.length}`
+      : await refuse(file);
     if (reason) result.refused.push({ name: file.name, reason });
     else result.taken.push(file);
   }

@@ -13,7 +13,11 @@ export function brandStateWords({ state, problem }: Pick<BrandView, 'state' | 'p
   const why = problem && capital(problem);
   switch (state) {
     case 'ready':
-      return { text: 'Recognised', tone: 'good', title: 'Found on all live streams whose model looks for brands' };
+      return {
+        text: 'Recognised',
+        tone: 'good',
+        title: why ?? 'Found on all live streams whose model looks for brands',
+      };
     case 'waiting':
       return {
         text: 'Waiting for a model',
