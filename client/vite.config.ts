@@ -23,11 +23,55 @@ function markers(): Plugin {
   };
 }
 
+const modelsFolder = fileURLToPath(new URL('../inference/models', import.meta.url));
+
+/** As model.json of the bundled models says it; see inference/models. */
+interface BundledModel {
+  file: string;
+}
+
+/**
+ * `virtual:browser-models`: the bundled models that a publisher's page can run itself, with the addresses of their
+ * files, which become assets of ours. One that is not in the repository is left out.
+ */
+function browserModels(): Plugin {
+  const id = 'virtual:browser-models';
+  return {
+    name: 'framelock-browser-models',
+    resolveId: (source) => (source === id ? `\0${id}` : undefined),
+    load(resolved) {
+      if (resolved !== `\0${id}`) return undefined;
+      const imports: string[] = [];
+      const entries: string[] = [];
+      for (const folder of ['brands', 'marker']) {
+        const description = `${modelsFolder}/${folder}/model.json`;
+        if (!existsSync(description)) continue;
+        this.addWatchFile(description);
+        const model = JSON.parse(readFileSync(description, 'utf8')) as BundledModel;
+        const file = `${modelsFolder}/${folder}/${model.file}`;
+        if (!existsSync(file)) continue;
+        imports.push(`import url${imports.length} from ${JSON.stringify(`${file}?url`)};`);
+        entries.push(`{ url: url${entries.length}, description: ${JSON.stringify(model)} }`);
+      }
+      return `${imports.join('\n')}\nexport default [${entries.join(', ')}];`;
+    },
+  };
+}
+
+// As the server sends them: WebAssembly has threads only where the page is isolated.
+const isolation = {
+  'Cross-Origin-Opener-Policy': 'same-origin',
+  'Cross-Origin-Embedder-Policy': 'require-corp',
+};
+
 export default defineConfig({
-  plugins: [vue(), markers()],
+  plugins: [vue(), markers(), browserModels()],
+  // Workers that import on demand.
+  worker: { format: 'es' },
   build: { outDir: 'dist', emptyOutDir: true, target: 'es2022', chunkSizeWarningLimit: 700 },
   server: {
     port: 5173,
+    headers: isolation,
     proxy: {
       '/api': api,
       '/whip': api,

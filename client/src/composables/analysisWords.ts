@@ -34,6 +34,7 @@ export function analysisWords(
       long: 'No boxes in this quality: its pictures can’t be matched with the analysed ones. Choose Auto to see them',
     };
   }
+  if (analysis.computedBy === 'browser') return browserWords(analysis, modelName);
   switch (analysis.state) {
     case 'running':
       return runningWords(analysis, modelName);
@@ -56,8 +57,37 @@ export function analysisWords(
   }
 }
 
+/** The publisher's own page runs the model. */
+function browserWords(analysis: AnalysisView, modelName: string | undefined): AnalysisWords {
+  const { state, timing, reason = 'the page gave no reason' } = analysis;
+  if (state === 'failed') {
+    return {
+      tone: 'bad',
+      short: 'Analysis failed',
+      long: `No boxes: computed in the browser, which failed: ${reason}`,
+    };
+  }
+  if (state === 'running' && timing === 'unknown') {
+    return { tone: 'warn', short: 'No exact boxes', long: `No boxes: computed in the browser, but ${reason}` };
+  }
+  if (state !== 'running') return { tone: 'info', short: 'Starting…', long: 'Computed in the browser: starting…' };
+  if (timing === 'checking') {
+    return { tone: 'info', short: 'Checking timing…', long: 'Computed in the browser: checking its timing…' };
+  }
+  const { long, ...words } = runningWords(analysis, modelName);
+  return { ...words, long: `${long} · computed in the browser` };
+}
+
+/** E.g. "WASM, 2 threads". */
+function providerWords({ executionProvider, threads }: AnalysisView): string | undefined {
+  if (!executionProvider) return undefined;
+  const name = providerNames[executionProvider];
+  if (!threads || executionProvider !== 'wasm') return name;
+  return `${name}, ${threads} thread${threads === 1 ? '' : 's'}`;
+}
+
 function runningWords(analysis: AnalysisView, modelName: string | undefined): AnalysisWords {
-  const { analysisFps, sourceFps, executionProvider, modelId } = analysis;
+  const { analysisFps, sourceFps, modelId } = analysis;
   const rate =
     analysisFps === undefined
       ? 'Analysing'
@@ -65,7 +95,7 @@ function runningWords(analysis: AnalysisView, modelName: string | undefined): An
   const parts = [
     rate,
     modelName ?? modelId,
-    executionProvider ? providerNames[executionProvider] : undefined,
+    providerWords(analysis),
     analysis.reason, // e.g. the execution provider fell back
   ];
   return {

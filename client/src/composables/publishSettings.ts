@@ -16,6 +16,10 @@ export interface PublishSettings {
   codec: Codec;
   maxBitrateBps: number;
   audio: boolean;
+  /** The model runs in this page, not on the server. */
+  computeHere: boolean;
+  /** Of the bundled ones; nothing = the best that is there. */
+  computeModelId: string;
 }
 
 /** `codec` only until the browser was asked: see `preferredCodec`. */
@@ -26,6 +30,8 @@ export const defaultPublishSettings: PublishSettings = {
   codec: 'vp8',
   maxBitrateBps: 0,
   audio: true,
+  computeHere: false,
+  computeModelId: '',
 };
 
 /** What this browser says of encoding a codec at the size that is published (Media Capabilities, `type: webrtc`). */
@@ -51,7 +57,7 @@ export interface AskedByUrl extends Partial<PublishSettings> {
   svc?: string;
 }
 
-/** `?autostart=1[&codec=][&width=&height=&fps=][&svc=][&bitrate=]`; what is not understood is left out. */
+/** `?autostart=1[&analysis=browser[&model=]][&codec=][&width=&height=&fps=][&svc=][&bitrate=]`; what is not understood is left out. */
 export function readPublishQuery(query: LocationQuery): AskedByUrl {
   const codec = codecs.find((name) => name === first(query['codec'])?.toLowerCase());
   const width = whole(query['width'], 16, 7680);
@@ -60,6 +66,8 @@ export function readPublishQuery(query: LocationQuery): AskedByUrl {
   const maxBitrateBps = whole(query['bitrate'], 30_000, 100_000_000);
   const svc = first(query['svc']);
   const autostart = first(query['autostart']);
+  const analysis = first(query['analysis']);
+  const computeModelId = first(query['model']);
   return {
     autostart: autostart === '1' || autostart === 'true',
     ...(codec ? { codec } : {}),
@@ -67,6 +75,8 @@ export function readPublishQuery(query: LocationQuery): AskedByUrl {
     ...(height ? { height } : {}),
     ...(frameRate ? { frameRate } : {}),
     ...(maxBitrateBps ? { maxBitrateBps } : {}),
+    ...(analysis === 'browser' || analysis === 'node' ? { computeHere: analysis === 'browser' } : {}),
+    ...(computeModelId && /^[\w-]{1,64}$/.test(computeModelId) ? { computeModelId } : {}),
     ...(svc && /^[LS][1-3]T[1-3]h?(_KEY(_SHIFT)?)?$/.test(svc) ? { svc } : {}),
   };
 }

@@ -1,3 +1,4 @@
+import type { BrowserAnalyser } from '../inference/BrowserAnalyser.ts';
 import { defaultSignalingUrl } from '../signaling/SignalingClient.ts';
 import { TypedEmitter } from '../signaling/TypedEmitter.ts';
 import type { VideoCodecName } from './createDevice.ts';
@@ -19,6 +20,8 @@ export interface PublisherOptions {
   maxBitrateBps?: number;
   /** Scalability mode (W3C webrtc-svc). Default `L3T3_KEY` for VP9; the other codecs take `L1T1` to `L1T3`. */
   svc?: string;
+  /** Runs the model in this page. Its owner closes it, after this. */
+  analyser?: BrowserAnalyser;
   /** Default: this page's server. */
   signalingUrl?: string;
 }
@@ -89,8 +92,8 @@ export class Publisher {
   }
 
   #connect(): Promise<PublisherLink> {
-    const { streamId, token, signalingUrl = defaultSignalingUrl(), codec, svc } = this.#options;
-    const video = this.#video;
+    const { streamId, token, signalingUrl = defaultSignalingUrl(), codec, svc, analyser } = this.#options;
+    const video = this.#video && (analyser?.track ?? this.#video);
     const maxBitrateBps = this.#maxBitrateBps;
     return PublisherLink.create({
       streamId,
@@ -101,6 +104,7 @@ export class Publisher {
       codec,
       svc,
       maxBitrateBps,
+      analyser,
     });
   }
 
@@ -170,7 +174,9 @@ export class Publisher {
 
   async #applySource(link: PublisherLink): Promise<void> {
     const video = this.#video;
-    if (video && link.video && link.video.track !== video) await link.video.replaceTrack({ track: video });
+    const { analyser } = this.#options;
+    if (video && analyser) analyser.setCaptured(video);
+    else if (video && link.video && link.video.track !== video) await link.video.replaceTrack({ track: video });
     const hadAudio = link.audio !== undefined;
     await link.setAudio(this.#liveAudio());
     if (!hadAudio && this.#muted.audio) await this.#applyMuted('audio');

@@ -1,6 +1,7 @@
-import { Refusal, type Opaque } from '@framelock/server/protocol';
+import { detectionChannel, Refusal, type Opaque } from '@framelock/server/protocol';
 import type { Device } from 'mediasoup-client';
-import type { Producer, RtpParameters, Transport, TransportOptions } from 'mediasoup-client/types';
+import type { DataProducer, Producer, RtpParameters, Transport, TransportOptions } from 'mediasoup-client/types';
+import type { BrowserAnalyser } from '../inference/BrowserAnalyser.ts';
 import { SignalingClient } from '../signaling/SignalingClient.ts';
 import { createDevice, findSendCodec, type VideoCodecName } from './createDevice.ts';
 import type { Link, LinkEnd } from './Reconnector.ts';
@@ -17,6 +18,8 @@ export interface PublisherLinkOptions {
   codec: VideoCodecName | undefined;
   svc: string | undefined;
   maxBitrateBps: number | undefined;
+  /** Runs the model in this page, on what is sent; `video` is its track then. */
+  analyser?: BrowserAnalyser | undefined;
 }
 
 /** One publisher's connected path: signalling, a send Transport, and up to two Producers on it. */
@@ -34,6 +37,9 @@ export class PublisherLink implements Link {
   video: Producer | undefined;
   audio: Producer | undefined;
   publicationId: string | undefined;
+  #detections: DataProducer | undefined;
+  /** What the server said when the channel was made. */
+  #revision: number | undefined;
 
   /** Rejects with a Refusal when the server or the browser says no. */
   static async create(options: PublisherLinkOptions): Promise<PublisherLink> {
@@ -75,13 +81,28 @@ export class PublisherLink implements Link {
   async #produceAll(): Promise<void> {
     const { iceServers, routerRtpCapabilities } = this.signaling.joined;
     const device = await createDevice(routerRtpCapabilities);
-    const { transport } = await this.signaling.request('createTransport', { direction: 'send' });
+    const { video, audio, analyser } = this.#options;
+    // Before anything is published, so that no node begins in vain.
+    if (analyser) await this.signaling.request('setAnalysis', { by: 'browser', model: analyser.describe() });
+    const { transport } = await this.signaling.request('createTransport', {
+      direction: 'send',
+      ...(analyser ? { data: true } : {}),
+    });
     this.#transport = device.createSendTransport({ ...(transport as unknown as TransportOptions), iceServers });
     this.#wire(this.#transport);
-    const { video, audio } = this.#options;
     if (video) this.video = await this.#produceVideo(device, this.#transport, video);
+    if (video && analyser) await this.#connectAnalyser(this.#transport, analyser);
     this.#sendsAudio = device.canProduce('audio');
     await this.setAudio(audio);
+  }
+
+  async #connectAnalyser(transport: Transport, analyser: BrowserAnalyser): Promise<void> {
+    const detections = await transport.produceData({ ...detectionChannel, ordered: false, maxPacketLifeTime: 500 });
+    this.#detections = detections;
+    const { publicationId, signaling } = this;
+    const revision = this.#revision;
+    if (publicationId === undefined || revision === undefined) throw new Refusal('internal', 'no detections channel');
+    analyser.connect({ signaling, publicationId, detections, revision });
   }
 
   /** Sends this sound from now on, inside the same Publication; undefined = none. The last call counts. */
@@ -116,6 +137,21 @@ export class PublisherLink implements Link {
           done({ id: producerId });
         }, fail);
     });
+    transport.on('producedata', ({ sctpStreamParameters }, done, fail) => {
+      signaling
+        .request('produceDetections', {
+          transportId: transport.id,
+          sctpStreamParameters: {
+            streamId: sctpStreamParameters.streamId,
+            ordered: sctpStreamParameters.ordered,
+            maxPacketLifeTime: sctpStreamParameters.maxPacketLifeTime,
+          },
+        })
+        .then(({ dataProducerId, revision }) => {
+          this.#revision = revision;
+          done({ id: dataProducerId });
+        }, fail);
+    });
     this.#stopWatching = watchTransport(transport, signaling, (reason) => this.close(reason));
   }
 
@@ -126,7 +162,10 @@ export class PublisherLink implements Link {
     const codec = findSendCodec(device, name);
     if (!codec)
       throw new Refusal('unsupported', `this browser cannot send ${name.toUpperCase()} here; choose another codec`);
-    const bitrateBps = maxBitrateBps ?? defaultMaxBitrateBps(track.getSettings?.() ?? {}, name);
+    const { analyser } = this.#options;
+    // A page's own track does not know how large its frames are before the first one.
+    const captured = analyser?.captured ?? track;
+    const bitrateBps = maxBitrateBps ?? defaultMaxBitrateBps(captured.getSettings?.() ?? {}, name);
     const producer = await transport.produce({
       track,
       codec,
@@ -137,6 +176,7 @@ export class PublisherLink implements Link {
       encodings: [videoEncoding(bitrateBps, svc)],
       codecOptions: { videoGoogleStartBitrate: Math.round(Math.min(bitrateBps * 0.7, 2_500_000) / 1000) },
     });
+    if (analyser && producer.rtpSender) analyser.attach(producer.rtpSender);
     await preferFrameRate(producer.rtpSender, track);
     return producer;
   }

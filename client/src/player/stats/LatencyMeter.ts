@@ -64,7 +64,8 @@ export class LatencyMeter {
   /** An exact picture was drawn with its own message. */
   onExact({ t }: DetectionMessage, drawnAtUnixMs: number): void {
     const drawnAtMs = this.#onServerClock(drawnAtUnixMs);
-    const toSfuMs = this.#toSfu();
+    // A publisher's page that computes them says when it captured the picture itself.
+    const toSfuMs = this.#analysis?.computedBy === 'browser' ? 0 : this.#toSfu();
     if (drawnAtMs === undefined || toSfuMs === undefined) return;
     this.#captureToOverlay.add(Math.max(0, toSfuMs + drawnAtMs - this.#receivedAt(t)));
   }

@@ -1,0 +1,63 @@
+import { onScopeDispose, ref, shallowRef } from 'vue';
+import { accessToken } from '../api/accessToken.ts';
+import type { BrowserAnalyser, BrowserAnalyserState } from '../inference/BrowserAnalyser.ts';
+import { bundledModels } from '../inference/bundledModels.ts';
+import type { MediaGlobals } from '../inference/mediaTypes.ts';
+import { whyNotHere } from '../inference/whyNotHere.ts';
+
+/** The model in this page, loaded on demand, its state as refs. */
+export function useBrowserAnalyser() {
+  const analyser = shallowRef<BrowserAnalyser>();
+  const state = shallowRef<BrowserAnalyserState>();
+  const problem = ref<string>();
+  const loading = ref(false);
+  const unavailable =
+    whyNotHere(globalThis as unknown as MediaGlobals) ??
+    (bundledModels.length === 0 ? 'This server has no model for browsers.' : undefined);
+  let turn = 0;
+
+  /** Undefined where it does not work (`problem` says why), or was closed meanwhile. */
+  async function open(track: MediaStreamTrack, modelId: string): Promise<BrowserAnalyser | undefined> {
+    close();
+    const mine = ++turn;
+    problem.value = unavailable;
+    if (unavailable) return undefined;
+    loading.value = true;
+    try {
+      const { BrowserAnalyser: Analyser } = await import('../inference/BrowserAnalyser.ts');
+      const spec = bundledModels.find(({ id }) => id === modelId) ?? bundledModels[0]!;
+      const token = accessToken.value;
+      const made = await Analyser.create({ track, spec, ...(token ? { token } : {}), ...askedThreads() });
+      if (mine !== turn) {
+        made.close();
+        return undefined;
+      }
+      made.on('state', (next) => (state.value = next));
+      analyser.value = made;
+      return made;
+    } catch (error) {
+      if (mine === turn) problem.value = error instanceof Error ? error.message : String(error);
+      return undefined;
+    } finally {
+      if (mine === turn) loading.value = false;
+    }
+  }
+
+  function close(): void {
+    turn++;
+    analyser.value?.close();
+    analyser.value = undefined;
+    state.value = undefined;
+    loading.value = false;
+  }
+
+  onScopeDispose(close);
+  return { analyser, state, problem, loading, unavailable, models: bundledModels, open, close };
+}
+export type BrowserAnalyserRefs = ReturnType<typeof useBrowserAnalyser>;
+
+/** `?threads=`: for measuring, and for who wants to keep processors free. */
+function askedThreads(): { threads?: number } {
+  const threads = Number(new URLSearchParams(location.search).get('threads'));
+  return Number.isInteger(threads) && threads >= 1 && threads <= 64 ? { threads } : {};
+}

@@ -1,0 +1,168 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { FrameKeys } from './FrameKeys.ts';
+
+interface Pipeline {
+  frames: number;
+  fps: number;
+  /** Of capture times, ms. */
+  jitterMs: number;
+  /** The encoder's delay, ms: least, and how much it varies. */
+  delayMs: number;
+  delayJitterMs: number;
+  /** Share of frames that the encoder drops. */
+  drops: number;
+  /** RTP of time 0. */
+  begin: number;
+  /** By how much the capture clock runs wrong against RTP, ppm. */
+  driftPpm: number;
+  /** Where the RTP clock jumps, and by how many ms. */
+  jump?: { atFrame: number; ms: number };
+  /** Encoded frames that nobody wrote, e.g. a picture that is repeated. */
+  repeats?: number;
+  seed: number;
+}
+
+/** A camera, an encoder that keeps order, and what the keys said of each frame against the truth. */
+function run(pipeline: Pipeline) {
+  const { frames, fps, jitterMs, delayMs, delayJitterMs, drops, begin, driftPpm, jump, repeats = 0 } = pipeline;
+  let state = pipeline.seed >>> 0 || 1;
+  const random = () => {
+    state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
+    return state / 2 ** 32;
+  };
+  const keys = new FrameKeys();
+  const outputs: { id: number; rtp: number; atMs: number }[] = [];
+  const verdicts = { right: 0, wrong: 0, written: 0, reachedKnown: false };
+  let lastOutMs = 0;
+  const drain = (untilMs: number): void => {
+    while (outputs[0] && outputs[0].atMs <= untilMs) {
+      const { id, rtp, atMs } = outputs.shift()!;
+      const said = keys.encoded(rtp, atMs);
+      if (said === undefined) continue;
+      if (said === id) verdicts.right++;
+      else verdicts.wrong++;
+    }
+  };
+  for (let id = 0; id < frames; id++) {
+    const capturedMs = 1_000 + (id * 1000) / fps + random() * jitterMs;
+    drain(capturedMs);
+    const timestampUs = Math.round(capturedMs * 1000);
+    if (!keys.mayWrite(timestampUs, capturedMs)) continue;
+    keys.written({ id, timestampUs }, capturedMs);
+    verdicts.written++;
+    verdicts.reachedKnown ||= keys.timing === 'known';
+    if (random() < drops) continue;
+    const jumpMs = jump && id >= jump.atFrame ? jump.ms : 0;
+    const rtp = (begin + Math.round(capturedMs * (1 + driftPpm / 1e6) + jumpMs) * 90) >>> 0;
+    lastOutMs = Math.max(lastOutMs + 0.1, capturedMs + delayMs + random() * delayJitterMs);
+    outputs.push({ id, rtp, atMs: lastOutMs });
+    if (random() < repeats) outputs.push({ id: -1, rtp: (rtp + 45 * 90) >>> 0, atMs: (lastOutMs += 0.1) });
+  }
+  drain(Infinity);
+  return { ...verdicts, keys };
+}
+
+const calm: Pipeline = {
+  ...{ frames: 400, fps: 30, jitterMs: 1, delayMs: 5, delayJitterMs: 5, drops: 0, begin: 1_000, driftPpm: 0, seed: 7 },
+};
+
+describe('keys of frames', () => {
+  it('all frames after the proof have theirs', () => {
+    const { right, wrong, keys } = run(calm);
+    expect(wrong).toBe(0);
+    expect(keys.timing).toBe('known');
+    expect(right).toBeGreaterThan(330);
+  });
+
+  it('across the wrap of RTP timestamps', () => {
+    const { right, wrong } = run({ ...calm, begin: 2 ** 32 - 500_000 });
+    expect(wrong).toBe(0);
+    expect(right).toBeGreaterThan(330);
+  });
+
+  it('with an encoder that is slower than a frame takes, and drops some', () => {
+    const { right, wrong, keys } = run({ ...calm, frames: 900, delayMs: 45, delayJitterMs: 20, drops: 0.01 });
+    expect(wrong).toBe(0);
+    expect(right).toBeGreaterThan(200);
+    expect(keys.counts.droppedByEncoder).toBeGreaterThan(0);
+  });
+
+  it('follows a clock that drifts', () => {
+    const { right, wrong, keys } = run({ ...calm, frames: 3_000, driftPpm: 500 });
+    expect(wrong).toBe(0);
+    expect(right).toBeGreaterThan(2_900);
+    expect(keys.counts.doubts).toBe(0);
+  });
+
+  it('a jump of the clock by exactly one frame gives no wrong key: it is noticed, and proven anew', () => {
+    for (const ms of [1000 / 30, -1000 / 30, 2000 / 30, 500, -500]) {
+      const { wrong, keys } = run({ ...calm, frames: 600, jitterMs: 0, jump: { atFrame: 200, ms } });
+      expect({ ms, wrong }).toEqual({ ms, wrong: 0 });
+      expect(keys.counts).toMatchObject({ doubts: 1, proofs: 2 });
+      expect(keys.timing).toBe('known');
+    }
+  });
+
+  it('pictures that the encoder repeats by itself are nobody’s', () => {
+    const { right, wrong, keys } = run({ ...calm, frames: 1500, repeats: 0.01 });
+    expect(wrong).toBe(0);
+    expect(right).toBeGreaterThan(300);
+    expect(keys.counts.strangers).toBeGreaterThan(0);
+  });
+
+  it('layers of one picture, which have its timestamp, are one frame', () => {
+    const { keys } = run(calm);
+    const id = 10_000;
+    expect(keys.mayWrite(30_000_000, 30_000)).toBe(true);
+    keys.written({ id, timestampUs: 30_000_000 }, 30_000);
+    const rtp = 1_000 + 30_000 * 90;
+    expect(keys.encoded(rtp, 30_005)).toBe(id);
+    expect(keys.encoded(rtp, 30_006)).toBeUndefined();
+  });
+
+  it('says that it can’t know where the timestamps have nothing to do with the capture', () => {
+    const keys = new FrameKeys();
+    for (let id = 0; id < 900; id++) {
+      const atMs = id * 33;
+      if (!keys.mayWrite(atMs * 1000, atMs)) continue;
+      keys.written({ id, timestampUs: atMs * 1000 }, atMs);
+      expect(keys.encoded((id * 7919 * 90 * 13) >>> 0, atMs + 5)).toBeUndefined();
+    }
+    expect(keys.timing).toBe('unknown');
+    expect(keys.reason).toMatch(/does not tell/);
+  });
+
+  const anything = {
+    frames: fc.constant(500),
+    fps: fc.constantFrom(10, 15, 24, 25, 30, 50, 60),
+    jitterMs: fc.double({ min: 0, max: 6, noNaN: true }),
+    drops: fc.constantFrom(0, 0.01, 0.1, 0.5),
+    begin: fc.nat(2 ** 32 - 1),
+    driftPpm: fc.constantFrom(0, 100, -300),
+    repeats: fc.constantFrom(0, 0, 0.02),
+    seed: fc.nat(),
+  };
+  const ms = (max: number) => fc.double({ min: 0, max, noNaN: true });
+
+  it('never a wrong key, however long the encoder takes and whatever it drops', () => {
+    const pipelines = fc.record({ ...anything, delayMs: ms(700), delayJitterMs: ms(400) });
+    fc.assert(
+      fc.property(pipelines, (pipeline) => run(pipeline).wrong === 0),
+      { numRuns: 1500 },
+    );
+  });
+
+  it('never a wrong key when the clock jumps by anything', () => {
+    const jumps = fc.oneof(
+      fc.double({ min: -2000, max: 2000, noNaN: true }),
+      fc.constantFrom(1000 / 30, -1000 / 30, 40, -40, 20, -20),
+    );
+    const jump = fc.record({ atFrame: fc.nat(500), ms: jumps });
+    const pipelines = fc.record({ ...anything, jump, delayMs: ms(60), delayJitterMs: ms(35) });
+    fc.assert(
+      fc.property(pipelines, (pipeline) => run(pipeline).wrong === 0),
+      { numRuns: 1500 },
+    );
+  });
+});

@@ -1,0 +1,4 @@
+declare module 'virtual:browser-models' {
+  const models: { url: string; description: unknown }[];
+  export default models;
+}
