@@ -35,7 +35,7 @@ export type ExposureFile = 'report' | 'appearances';
 
 /** A file to keep: the report has a line per brand, appearances one each. */
 export function exposureFile(query: ExposureQuery, what: ExposureFile, format: 'csv' | 'json'): Promise<Blob> {
-  const path = what === 'report' ? report : appearances;
+  const path = what === 'report' ? base : appearances;
   return requestBlob(`${path}.${format}?${search(query)}`, { timeoutMs: fileTimeoutMs });
 }
 

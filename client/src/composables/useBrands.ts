@@ -99,4 +99,4 @@ export function useBrands(typed: Ref<string>, show: Ref<BrandShow>) {
 }
 
 /** The most that the server gives at once. */
-const pageLimit = 200;
+const pageLimit = 500;
