@@ -7,6 +7,8 @@ import type { AnalysedPicture, Thumbnail } from './cropThumbnail.ts';
 /** Appearances of one report: with all their pictures 1.3 MB at most. */
 const perReport = 20;
 const reportsPerTick = 5;
+/** Of one Frame; other marks have their turn with the Frames after it. Half of them is for marks that have no picture yet. */
+const cropsPerFrame = 4;
 /** JPEGs that wait to be stored; beyond it the oldest go. */
 const maxPictureBytes = 16 * 1024 * 1024;
 
@@ -28,7 +30,7 @@ export interface AnalysedMarks {
   rtpTicks: number;
   /** When it was received, Unix ms. */
   wallMs: number;
-  /** Read before `update` returns, so that the tensor's slot may be released then. Nothing = no pictures of it. */
+  /** Read before `update` returns, so that the tensor's slot may be released then. */
   picture: AnalysedPicture;
 }
 
@@ -39,6 +41,7 @@ export class ExposureReporter {
   readonly #meter: ExposureMeter;
   readonly #pictures = new Map<string, AppearancePictures>();
   #picture: AnalysedPicture | undefined;
+  #crops = 0;
   #wallMs = 0;
   #finished = false;
   #picturesDropped = 0;
@@ -59,6 +62,7 @@ export class ExposureReporter {
     if (this.#finished) return;
     this.#picture = picture;
     this.#wallMs = wallMs;
+    this.#crops = 0;
     this.#meter.update(marks, rtpTicks, wallMs, picture.frameWidth, picture.frameHeight);
     this.#picture = undefined;
   }
@@ -66,7 +70,10 @@ export class ExposureReporter {
   #see(id: string, mark: NamedMark): void {
     let pictures = this.#pictures.get(id);
     if (!pictures) this.#pictures.set(id, (pictures = new AppearancePictures()));
-    pictures.see(this.#picture!, mark, this.#wallMs);
+    const limit = pictures.isNew ? cropsPerFrame : cropsPerFrame / 2;
+    if (this.#crops >= limit || !pictures.isCropDue(this.#wallMs)) return;
+    this.#crops++;
+    pictures.crop(this.#picture!, mark, this.#wallMs);
   }
 
   /** Encodes at most so many pictures, first ones before last ones. Answers how many. */
