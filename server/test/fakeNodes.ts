@@ -7,6 +7,7 @@ import {
   type SfuControlContract,
   sfuControlContract,
 } from '../src/protocol/index.ts';
+import { type FakeBrandModel, fakeBrandHandlers } from './fakeBrands.ts';
 import { FakeNode } from './FakeNode.ts';
 
 export type FakeSfu = FakeNode<SfuControlContract>;
@@ -60,8 +61,12 @@ export function createFakeSfu(nodeSecret: string, nodeId = 'sfu-1'): Promise<Fak
 
 const catalogue = ['marker', 'other', 'corrupt'];
 
-/** Knows the models `marker` (default), `other`, and `corrupt`, which never loads. */
-export function createFakeInference(nodeSecret: string, nodeId = 'inference-1'): Promise<FakeInference> {
+/** Knows the models `marker` (default), `other`, and `corrupt`, which never loads; no brand model but one that is given. */
+export function createFakeInference(
+  nodeSecret: string,
+  nodeId = 'inference-1',
+  brandModel?: FakeBrandModel,
+): Promise<FakeInference> {
   const revisions = new Map<string, number>();
   const describe = (publicationId: string, modelId = 'marker'): { description: ModelDescription } => {
     if (!catalogue.includes(modelId)) throw new Refusal('notFound', `there is no model ${modelId}`);
@@ -113,6 +118,7 @@ export function createFakeInference(nodeSecret: string, nodeId = 'inference-1'):
     },
     setGallery: () => ({}),
     exposureStored: () => ({}),
+    ...(brandModel && fakeBrandHandlers(brandModel)),
     dump: () => ({}),
   };
   return FakeNode.create({ nodeId, kind: 'inference', contract: inferenceControlContract, handlers, nodeSecret });
