@@ -13,12 +13,16 @@ const root = new URL('../../../', import.meta.url).pathname;
 export class NoInference {
   readonly url: string;
   readonly #dataDir: string;
-  readonly #children: ChildProcess[];
+  readonly #start: (main: string) => ChildProcess;
+  readonly #server: ChildProcess;
+  #sfu: ChildProcess;
 
-  private constructor(url: string, dataDir: string, children: ChildProcess[]) {
+  private constructor(url: string, dataDir: string, start: (main: string) => ChildProcess) {
     this.url = url;
     this.#dataDir = dataDir;
-    this.#children = children;
+    this.#start = start;
+    this.#server = start('server/src/main.ts');
+    this.#sfu = start('sfu/src/main.ts');
   }
 
   static async create(): Promise<NoInference> {
@@ -31,7 +35,7 @@ export class NoInference {
       ...{ HOST: '127.0.0.1', DATABASE_URL: '', RTC_PORT: '0', RTMP_PORT: '0', SRT_PORT: '0', LOG_LEVEL: 'warn' },
     };
     const start = (main: string) => spawn(process.execPath, [join(root, main)], { env, stdio: 'inherit' });
-    const made = new NoInference(url, dataDir, [start('server/src/main.ts'), start('sfu/src/main.ts')]);
+    const made = new NoInference(url, dataDir, start);
     try {
       await eventually(
         'server and sfu are up',
@@ -57,15 +61,23 @@ export class NoInference {
     return createdStreamSchema.parse(await response.json());
   }
 
+  /** It dies, and another takes its place. */
+  async loseSfu(): Promise<void> {
+    await end(this.#sfu, 'SIGKILL');
+    this.#sfu = this.#start('sfu/src/main.ts');
+  }
+
   async close(): Promise<void> {
-    for (const child of this.#children) {
-      if (child.exitCode !== null || child.signalCode !== null) continue;
-      const ended = once(child, 'exit');
-      child.kill('SIGTERM');
-      await ended;
-    }
+    await Promise.all([end(this.#sfu, 'SIGTERM'), end(this.#server, 'SIGTERM')]);
     await rm(this.#dataDir, { recursive: true, force: true });
   }
+}
+
+async function end(child: ChildProcess, signal: NodeJS.Signals): Promise<void> {
+  if (child.exitCode !== null || child.signalCode !== null) return;
+  const ended = once(child, 'exit');
+  child.kill(signal);
+  await ended;
 }
 
 async function freePort(): Promise<number> {

@@ -245,7 +245,11 @@ export class FramePump {
       ...this.#meter.take(),
       timing,
       ...(reason ? { reason } : {}),
-      dropped: { ...this.#meter.droppedSoFar, doubts: counts.doubts, ambiguous: counts.ambiguous },
+      dropped: {
+        ...this.#meter.droppedSoFar,
+        ...{ doubts: counts.doubts, ambiguous: counts.ambiguous, strangers: counts.strangers },
+        byEncoder: counts.droppedByEncoder,
+      },
     });
   }
 }

@@ -170,13 +170,14 @@ export class PublisherLink implements Link {
       track,
       codec,
       stopTracks: false,
+      // At once: a sender without a transform at the end of the task in which it was made never gets one in Chromium.
+      ...(analyser ? { onRtpSender: (sender: RTCRtpSender) => analyser.attach(sender) } : {}),
       // Paused video sends nothing at all: black frames would be analysed and shown like any other.
       disableTrackOnPause: false,
       zeroRtpOnPause: true,
       encodings: [videoEncoding(bitrateBps, svc)],
       codecOptions: { videoGoogleStartBitrate: Math.round(Math.min(bitrateBps * 0.7, 2_500_000) / 1000) },
     });
-    if (analyser && producer.rtpSender) analyser.attach(producer.rtpSender);
     await preferFrameRate(producer.rtpSender, track);
     return producer;
   }
