@@ -234,6 +234,25 @@ describe('brands in our pages', () => {
       return exposureSummarySchema.parse(await response.json());
     }
 
+    it('before any brand was seen the report says so, and a range that ends before it begins is not asked for', async () => {
+      const { id } = await product.createStream('nothing seen');
+      await page.goto(`${product.url}/streams/${id}/exposure`);
+      await page.getByText('No brand seen yet').waitFor();
+      await page.getByText('Nothing was analysed in this time').waitFor();
+      // Nothing is published that it could be about.
+      expect(await page.getByRole('radio', { name: 'All', exact: true }).isChecked()).toBe(true);
+      expect(await page.getByRole('radio', { name: 'This publication' }).isDisabled()).toBe(true);
+      await page.getByText('Custom', { exact: true }).click();
+      for (const [label, value] of [
+        ['From', '2026-01-02T00:00:00'],
+        ['To', '2026-01-01T00:00:00'],
+      ] as const) {
+        await page.getByLabel(label, { exact: true }).fill(value);
+        await page.getByLabel(label, { exact: true }).blur();
+      }
+      await page.getByText('It ends before it begins').waitFor();
+    });
+
     it('the report tells each brand of the test picture as the API does, live, and its files are the same', async () => {
       await eventually('brands are reported', async () => (await report()).brands.length > 0, { withinMs: 90_000 });
       await page.goto(`${product.url}/streams/${streamId}/exposure`);
