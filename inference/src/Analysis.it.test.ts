@@ -79,7 +79,7 @@ function barcodeDetectors(specs: Record<string, InputSpec>, modelMs: (random: Ra
         labels: ['number'],
         inputSpec,
         slots: own,
-        async detect({ slot, frameWidth, frameHeight }: DetectRequest): Promise<DetectResult> {
+        async detect({ slot, frameWidth, frameHeight, onResult }: DetectRequest): Promise<DetectResult> {
           const placement = placePicture(inputSpec, frameWidth, frameHeight);
           const startedAtMs = unixMs();
           const number = readNumber(inputSpec, own.view(slot), placement);
@@ -87,10 +87,13 @@ function barcodeDetectors(specs: Record<string, InputSpec>, modelMs: (random: Ra
           if (ms > 0) await sleep(ms);
           if (readNumber(inputSpec, own.view(slot), placement) !== number)
             problems.push('the slot changed in the model');
-          own.release(slot);
           if (typeof number === 'string') problems.push(number);
           const label = typeof number === 'string' ? 0 : number;
-          return { objects: [{ label, score: 1, x: 0, y: 0, w: 1, h: 1 }], startedAtMs, finishedAtMs: unixMs() };
+          const objects = [{ label, score: 1, x: 0, y: 0, w: 1, h: 1 }];
+          const result = { objects, startedAtMs, finishedAtMs: unixMs() };
+          onResult?.(result, own.view(slot));
+          own.release(slot);
+          return result;
         },
       };
       return Promise.resolve({ detector, modelId, name: modelId, release: () => leases-- });
@@ -98,10 +101,6 @@ function barcodeDetectors(specs: Record<string, InputSpec>, modelMs: (random: Ra
   };
   return {
     pool: pool as unknown as DetectorPool,
-    gallery: NodeGallery.none(),
-    openExposure: () => {
-      throw new Error('no brand model here');
-    },
     problems,
     open: () => ({ leases, slots: [...slots.values()].reduce((sum, s) => sum + s.used, 0) }),
   };
