@@ -1,10 +1,11 @@
 import type { BrowserProvider } from '@framelock/server/protocol';
+import type * as Ort from 'onnxruntime-web';
 import wasmModule from 'onnxruntime-web/ort-wasm-simd-threaded.mjs?url';
 import wasmBinary from 'onnxruntime-web/ort-wasm-simd-threaded.wasm?url';
 import gpuModule from 'onnxruntime-web/ort-wasm-simd-threaded.asyncify.mjs?url';
 import gpuBinary from 'onnxruntime-web/ort-wasm-simd-threaded.asyncify.wasm?url';
 
-type Runtime = typeof import('onnxruntime-web');
+type Runtime = typeof Ort;
 
 /** ONNX Runtime with its WebAssembly from our own server: nothing is fetched from elsewhere. */
 export async function loadRuntime(provider: BrowserProvider, threads: number): Promise<Runtime> {
