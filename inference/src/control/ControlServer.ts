@@ -15,7 +15,8 @@ import {
 import { type WebSocket, WebSocketServer } from 'ws';
 import type { z } from 'zod';
 
-const maxMessageBytes = 1024 * 1024;
+/** A gallery of 5,000 brands with four views each takes 14 MB. */
+const maxMessageBytes = 64 * 1024 * 1024;
 /** A caller that keeps sending what is no message is no server of ours. */
 const maxMalformed = 20;
 const pingEveryMs = 5000;
