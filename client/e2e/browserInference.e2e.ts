@@ -1,4 +1,3 @@
-import { streamViewSchema } from '@framelock/server/protocol';
 import type { Browser, Page } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { eventually } from './harness/eventually.ts';
@@ -38,7 +37,6 @@ describe('detections computed in the publisher’s browser', { timeout: 360_000 
     const publisher = await context.newPage();
     const problems: string[] = [];
     publisher.on('pageerror', (error) => problems.push(String(error)));
-    publisher.on('console', (message) => message.type() === 'error' && problems.push(message.text()));
     const size = { width: '640', height: '360', fps: '30' };
     const asked = new URLSearchParams({
       autostart: '1',
@@ -52,10 +50,7 @@ describe('detections computed in the publisher’s browser', { timeout: 360_000 
     return { context, publisher, problems, stream, watchUrl: `${product.url}/watch/${stream.id}` };
   }
 
-  async function analysisOf(streamId: string) {
-    const response = await fetch(`${product.url}/api/v1/streams/${streamId}`);
-    return streamViewSchema.parse(await response.json()).analysis;
-  }
+  const analysisOf = async (streamId: string) => (await product.stream(streamId)).analysis;
 
   const badgeOf = (page: Page) =>
     page.locator('.badge.wrap', {
@@ -100,8 +95,7 @@ describe('detections computed in the publisher’s browser', { timeout: 360_000 
   it('goes on in the next Publication when its connection was lost', async () => {
     const { publisher, stream } = await publish('vp8');
     const seen = async () => {
-      const response = await fetch(`${product.url}/api/v1/streams/${stream.id}`);
-      const { publication, analysis } = streamViewSchema.parse(await response.json());
+      const { publication, analysis } = await product.stream(stream.id);
       return { id: publication?.id, known: analysis.computedBy === 'browser' && analysis.timing === 'known' };
     };
     await eventually('it analyses', async () => (await seen()).known, { withinMs: 60_000 });

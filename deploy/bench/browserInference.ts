@@ -1,6 +1,6 @@
 import { writeFile } from 'node:fs/promises';
 import { cpus, loadavg } from 'node:os';
-import { streamViewSchema } from '@framelock/server/protocol';
+import { streamViewSchema } from '../../server/src/protocol/index.ts';
 import { NoInference } from '../../client/e2e/harness/NoInference.ts';
 import { openBrowser } from '../../client/e2e/harness/openBrowser.ts';
 import { openClip } from '../../client/e2e/harness/openClip.ts';

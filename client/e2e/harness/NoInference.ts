@@ -4,7 +4,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { createdStreamSchema, type CreatedStream } from '@framelock/server/protocol';
+import { createdStreamSchema, streamViewSchema, type CreatedStream, type StreamView } from '@framelock/server/protocol';
 import { eventually } from './eventually.ts';
 
 const root = new URL('../../../', import.meta.url).pathname;
@@ -43,7 +43,7 @@ export class NoInference {
           const answer = await fetch(`${url}/readyz`).catch(() => undefined);
           return ((await answer?.json()) as { sfu?: boolean } | undefined)?.sfu === true;
         },
-        { withinMs: 60_000 },
+        { withinMs: 90_000 },
       );
       return made;
     } catch (error) {
@@ -59,6 +59,11 @@ export class NoInference {
       body: JSON.stringify({ name }),
     });
     return createdStreamSchema.parse(await response.json());
+  }
+
+  async stream(id: string): Promise<StreamView> {
+    const response = await fetch(`${this.url}/api/v1/streams/${id}`);
+    return streamViewSchema.parse(await response.json());
   }
 
   /** It dies, and another takes its place. */
