@@ -7,7 +7,7 @@ let ready: Promise<void> | undefined;
 export interface Drawing {
   width: number;
   height: number;
-  /** RGBA, opaque. */
+  /** RGBA. */
   rgba: Uint8Array;
   png: Uint8Array;
 }
@@ -30,4 +30,20 @@ export const rooms = [
 /** A path of a 24 x 24 field, `size` px wide and high, its top left corner at (x, y). */
 export function markAt(path: string, x: number, y: number, size: number, colour: string): string {
   return `<path transform="translate(${x} ${y}) scale(${size / 24})" fill="${colour}" d="${path}"/>`;
+}
+
+/** Where the ink of a path is on its field of 24 x 24, as fractions of the field. */
+export async function inkOf(path: string): Promise<{ x1: number; y1: number; x2: number; y2: number }> {
+  const side = 240;
+  const { rgba } = await drawSvg(side, side, markAt(path, 0, 0, side, '#000'));
+  const ink = { x1: 1, y1: 1, x2: 0, y2: 0 };
+  for (let i = 0; i < side * side; i++) {
+    if (rgba[i * 4 + 3]! < 128) continue;
+    const [x, y] = [i % side, Math.floor(i / side)];
+    ink.x1 = Math.min(ink.x1, x / side);
+    ink.y1 = Math.min(ink.y1, y / side);
+    ink.x2 = Math.max(ink.x2, (x + 1) / side);
+    ink.y2 = Math.max(ink.y2, (y + 1) / side);
+  }
+  return ink;
 }
