@@ -1,6 +1,5 @@
 import { writeFile } from 'node:fs/promises';
 import { cpus, loadavg } from 'node:os';
-import { streamViewSchema } from '../../server/src/protocol/index.ts';
 import { NoInference } from '../../client/e2e/harness/NoInference.ts';
 import { openBrowser } from '../../client/e2e/harness/openBrowser.ts';
 import { openClip } from '../../client/e2e/harness/openClip.ts';
@@ -30,8 +29,7 @@ try {
       const deadlineMs = performance.now() + 90_000;
       while (looks.length < seconds && performance.now() < deadlineMs) {
         await page.waitForTimeout(1000);
-        const response = await fetch(`${product.url}/api/v1/streams/${stream.id}`);
-        const { analysis } = streamViewSchema.parse(await response.json());
+        const { analysis } = await product.stream(stream.id);
         if (analysis.timing !== 'known' || analysis.threads !== threads || !analysis.analysisFps) continue;
         const { analysisFps, sourceFps = 0, stageMs } = analysis;
         looks.push({ analysisFps, sourceFps, inferenceMs: stageMs?.inference ?? 0 });
