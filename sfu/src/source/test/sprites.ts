@@ -84,19 +84,23 @@ function drawPlant(x: number, y: number): string {
   ].join('');
 }
 
+/** Square: round ones look like several brands' marks. */
 function drawClockFace(): string {
-  const radius = clock.size / 2;
-  const [x, y] = [clock.left + radius, clock.top + radius];
-  const ticks = Array.from({ length: 60 }, (_, minute) => {
-    const isHour = minute % 5 === 0;
-    const [length, width] = isHour ? [radius * 0.15, 4.5] : [radius * 0.07, 2];
-    return `<line transform="rotate(${minute * 6} ${x} ${y})" x1="${x}" x2="${x}" y1="${y - radius * 0.83}" y2="${y - radius * 0.83 + length}" stroke="#2b3138" stroke-width="${width}" stroke-linecap="round"/>`;
-  });
+  const { left, top, size } = clock;
+  const radius = size / 2;
+  const [x, y] = [left + radius, top + radius];
+  const block = (inset: number, corner: number, fill: string): string =>
+    `<rect x="${left + inset}" y="${top + inset}" width="${size - 2 * inset}" height="${size - 2 * inset}" rx="${corner}" fill="${fill}"/>`;
+  const hours = Array.from(
+    { length: 12 },
+    (_, hour) =>
+      `<line transform="rotate(${hour * 30} ${x} ${y})" x1="${x}" x2="${x}" y1="${y - radius * 0.8}" y2="${y - radius * 0.68}" stroke="#2b3138" stroke-width="${hour % 3 === 0 ? 6 : 3.5}" stroke-linecap="round"/>`,
+  );
   return [
-    `<circle cx="${x + 4}" cy="${y + 10}" r="${radius}" fill="#1b2530" opacity="0.25" filter="url(#soft)"/>`,
-    `<circle cx="${x}" cy="${y}" r="${radius - 1}" fill="#2f3842"/>`,
-    `<circle cx="${x}" cy="${y}" r="${radius - 9}" fill="#fbfaf6"/>`,
-    ...ticks,
+    shadowOf(left + 4, top + 10, size - 8, size - 8, 24),
+    block(0, 24, '#b98f66'),
+    block(10, 16, '#fbfaf6'),
+    ...hours,
   ].join('');
 }
 
