@@ -3,6 +3,7 @@ import { embeddingDimensions, type Gallery } from '../brands.ts';
 import { BrandNamer } from './BrandNamer.ts';
 import type { DetectedObject } from './DetectedObject.ts';
 import { GalleryIndex, normalise, readEmbeddings, writeEmbeddings } from './GalleryIndex.ts';
+import { Tracker } from './Tracker.ts';
 
 /** A unit vector along one axis, or between two of them. */
 function axis(i: number, other?: number, share = 0): Float32Array {
@@ -99,6 +100,19 @@ describe('BrandNamer', () => {
     expect(nameOnce(one, axis(2), 6000)?.label).toBe(0);
     one.setIndex(new GalleryIndex(galleryOf(4, { id: 'acme', axes: [0] }, { id: 'new', axes: [2] }), 0.7));
     expect(nameOnce(one, axis(2), 9000)?.label).toBe(2);
+  });
+
+  it('names the objects of a Tracker without taking their ids away', () => {
+    const one = namer();
+    const tracker = new Tracker();
+    const seen: [number, number | undefined][] = [];
+    for (let frame = 0; frame < 8; frame++) {
+      const objects = [mark(frame === 4 ? axis(0, 9, 0.6) : axis(0))];
+      const trackIds = tracker.update(objects, frame * 6000);
+      one.name(objects, trackIds, frame * 6000);
+      seen.push([trackIds[0]!, objects[0]?.label]);
+    }
+    expect(seen).toEqual(Array.from({ length: 8 }, () => [1, 1]));
   });
 
   it("heeds a brand's own threshold", () => {

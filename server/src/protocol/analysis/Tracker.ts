@@ -10,9 +10,12 @@ const minIou = 0.2;
 const maxJump = 2;
 const maxGrowth = 1.8;
 
+type TrackedBox = Omit<DetectedObject, 'score' | 'embedding'>;
+
 interface ObjectTrack {
   id: number;
-  box: DetectedObject;
+  /** A copy: whoever names an object afterwards changes its label. */
+  box: TrackedBox;
   /** Of the centre, 0..1 of the picture per tick. */
   velocityX: number;
   velocityY: number;
@@ -45,7 +48,7 @@ export class Tracker {
       if (ids[index] !== 0) continue;
       const id = this.#nextId++;
       ids[index] = id;
-      this.#tracks.push({ id, box, velocityX: 0, velocityY: 0, seenAtTicks: rtpTicks });
+      this.#tracks.push({ id, box: boxOf(box), velocityX: 0, velocityY: 0, seenAtTicks: rtpTicks });
     }
     if (this.#tracks.length > maxTracks) this.#tracks.splice(0, this.#tracks.length - maxTracks);
     return ids;
@@ -65,7 +68,9 @@ export class Tracker {
   }
 }
 
-function predict({ box, velocityX, velocityY, seenAtTicks }: ObjectTrack, rtpTicks: number): DetectedObject {
+const boxOf = ({ label, x, y, w, h }: DetectedObject): TrackedBox => ({ label, x, y, w, h });
+
+function predict({ box, velocityX, velocityY, seenAtTicks }: ObjectTrack, rtpTicks: number): TrackedBox {
   const ticks = rtpTicksBetween(rtpTicks, seenAtTicks);
   return { ...box, x: box.x + velocityX * ticks, y: box.y + velocityY * ticks };
 }
@@ -76,12 +81,12 @@ function follow(track: ObjectTrack, box: DetectedObject, rtpTicks: number): void
     track.velocityX = (box.x + box.w / 2 - track.box.x - track.box.w / 2) / ticks;
     track.velocityY = (box.y + box.h / 2 - track.box.y - track.box.h / 2) / ticks;
   }
-  track.box = box;
+  track.box = boxOf(box);
   track.seenAtTicks = rtpTicks;
 }
 
 /** 1..2 for boxes that overlap enough, 0..1 for near ones of like size, 0 for strangers. */
-function likenessOf(a: DetectedObject, b: DetectedObject): number {
+function likenessOf(a: TrackedBox, b: TrackedBox): number {
   const width = Math.min(a.x + a.w, b.x + b.w) - Math.max(a.x, b.x);
   const height = Math.min(a.y + a.h, b.y + b.h) - Math.max(a.y, b.y);
   const overlap = width > 0 && height > 0 ? width * height : 0;
