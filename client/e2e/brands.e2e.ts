@@ -36,8 +36,8 @@ const frames = 30 * fps;
  * above the threshold (2026-11-21). Marks that are there have to have the right one.
  */
 const wrongNamesAllowed = 0.05;
-/** In the middle of what has nothing on it, from 27 s of one round to 2 s of the next. */
-const seam = 29.5 * fps;
+/** Within what has nothing on it: from 27 s of one round to 2 s of the next. */
+const seam = 27.5 * fps;
 
 async function bundledMark(slug: string): Promise<Mark> {
   const file = new URL('../../inference/models/brands/gallery.json', import.meta.url);
@@ -71,7 +71,7 @@ async function planClip(browser: Browser, path: string): Promise<BrandClipOption
   return { path, width, height, fps, frames, things };
 }
 
-describe('brands by their names', { timeout: 300_000 }, () => {
+describe('brands by their names', { timeout: 420_000 }, () => {
   let folder: string;
   let clip: BrandClipOptions;
   let reference: Buffer;
@@ -121,20 +121,22 @@ describe('brands by their names', { timeout: 300_000 }, () => {
     });
     await beginReading(viewer);
 
-    const from = await whenShown(viewer, seam);
-    const to = await whenShown(viewer, seam, from + 10_000);
-    expect(to - from).toBeGreaterThan(29_000);
-    const composites = (await namedComposites(viewer)).filter(({ drawnAtMs }) => drawnAtMs >= from && drawnAtMs < to);
-    const verdict = judgeNames(composites, (n) => marksOf(n, clip), unknownMarkLabel);
+    // Seconds in which a busy machine analysed nothing are in no report: the first round without such is judged.
+    let from = await whenShown(viewer, seam);
+    let round = await watchRound(viewer, clip, from, product, stream.id);
+    for (let more = 0; more < 3 && !round.isWhole; more++) {
+      from = round.to;
+      round = await watchRound(viewer, clip, from, product, stream.id);
+    }
+    const { to, verdict, exposure } = round;
     const { missed, wrong, ...figures } = verdict;
     const missedCounts = Object.fromEntries(Object.entries(missed).map(([name, at]) => [name, at.length]));
     console.log(JSON.stringify({ ...figures, missed: missedCounts, wrong: wrong.slice(0, 10) }));
-    const exposure = await exposureOf(product, stream.id, from, to);
     console.log(JSON.stringify({ analysedSeconds: exposure.analysedSeconds, round: (to - from) / 1000 }));
     for (const { name, seconds, appearances, meanScore } of exposure.brands)
       console.log(JSON.stringify({ name, seconds, appearances, meanScore }));
 
-    expect(verdict.distinctFrames).toBeGreaterThan(60);
+    expect(round.isWhole).toBe(true);
     expect(verdict.named / verdict.marks).toBeGreaterThanOrEqual(0.95);
     expect(verdict.framesWithWrongName / verdict.frames).toBeLessThanOrEqual(wrongNamesAllowed);
     expect(await viewer.evaluate(() => window.framelock!.stats().wrongFrame)).toBe(0);
@@ -147,7 +149,46 @@ describe('brands by their names', { timeout: 300_000 }, () => {
       ]);
     }
   });
+
+  it('one press on the first page shows marks with their names, on their own frames', async () => {
+    const page = await context.newPage();
+    await page.goto(product.url);
+    await page.getByRole('button', { name: 'Try it with a test picture' }).click();
+    await page.waitForURL('**/watch/*');
+    const names = new Set<string>();
+    const watchNames = () =>
+      page.evaluate(
+        () =>
+          new Promise<string[]>((resolve) => {
+            const settle = (found: string[]) => (clearTimeout(timer), stop?.(), resolve(found));
+            const timer = setTimeout(() => settle([]), 2_000);
+            const stop = window.framelock?.player.on('drawn', ({ kind, boxes }) => {
+              if (kind === 'exact' && boxes.length > 0) settle(boxes.map(({ label }) => label));
+            });
+          }),
+      );
+    const drawn = ['Debian', 'Vue.js', 'PostgreSQL', 'Python'];
+    const threeSeen = async () => {
+      for (const name of await watchNames()) names.add(name);
+      return drawn.filter((name) => names.has(name)).length >= 3;
+    };
+    await eventually('three of the four marks are named', threeSeen, { withinMs: 90_000 });
+    expect(await page.evaluate(() => window.framelock!.stats().wrongFrame)).toBe(0);
+    await page.getByRole('link', { name: /^Recognises \d+ brands/ }).waitFor({ timeout: 60_000 });
+  });
 });
+
+/** One round of the clip from `from` (Unix ms) on: what was drawn, and what the report says of it. */
+async function watchRound(viewer: Page, clip: BrandClipOptions, from: number, product: Product, streamId: string) {
+  const to = await whenShown(viewer, seam, from + 10_000);
+  const composites = (await namedComposites(viewer)).filter(({ drawnAtMs }) => drawnAtMs >= from && drawnAtMs < to);
+  const verdict = judgeNames(composites, (n) => marksOf(n, clip), unknownMarkLabel);
+  const exposure = await exposureOf(product, streamId, from, to);
+  const seconds = (to - from) / 1000;
+  const isWhole =
+    Math.abs(seconds - frames / fps) < 2.1 && exposure.analysedSeconds > seconds - 0.3 && verdict.distinctFrames > 60;
+  return { to, verdict, exposure, isWhole };
+}
 
 async function listBrands(product: Product, search = ''): Promise<BrandList> {
   const response = await fetch(`${product.url}/api/v1/brands?query=${encodeURIComponent(search)}`);
@@ -190,7 +231,7 @@ async function whenShown(viewer: Page, frame: number, notBeforeMs = 0): Promise<
     }, notBeforeMs);
     at = records.find(({ cells }) => {
       const shown = decodePictureCode(cells)?.frame;
-      return shown !== undefined && shown >= frame && shown < frame + fps / 2;
+      return shown !== undefined && shown >= frame && shown < frame + fps * 2;
     })?.drawnAtMs;
     return at !== undefined;
   };
