@@ -66,6 +66,8 @@ export function testPictureGraph(zoneSeconds: number): string {
     `${input(name)}${eachSecond},rotate=a='2*PI*mod(${local},${turnSeconds})/${turnSeconds}':c=none,format=yuva420p[${label}]`;
   const row = (from: string, value: string, label: string): string =>
     `${from}${eachSecond},crop=${pair.width}:${pair.height}:0:'${pair.height}*floor(${value})'[${label}]`;
+  // Down from above for 16 of 40 s: rings of a marker look like some brands' marks.
+  const markerY = '-220+292*clip(mod(t,40)/1.2,0,1)*clip((16-mod(t,40))/1.2,0,1)+26*cos(t/1.5)';
   const pairAt = (index: number): string => place(left + pairsAt[index]!, top + 8);
   return [
     `[0:v]setpts='PTS+RTCSTART/1000000/TB',format=yuv420p,split=2[pace][pace2]`,
@@ -87,7 +89,7 @@ export function testPictureGraph(zoneSeconds: number): string {
     `[p4]${input('notebook.png')}${place('1030+22*sin(t/3.7)', 336)}[p5]`,
     `[p5]${input('phone.png')}${place('470+70*sin(t/2.3)', '136+34*cos(t/1.7)')}[p6]`,
     `[p6]${input('mug.png')}${place('726+70*sin(t/3.1+1)', 392)}[p7]`,
-    `[p7]${input('marker.png')}${place('786+46*sin(t/2.1)', '72+26*cos(t/1.5)')}[p8]`,
+    `[p7]${input('marker.png')}${place('786+46*sin(t/2.1)', markerY)}[p8]`,
     `[p8][hours]${pairAt(0)}[p9]`,
     `[p9][minutes]${pairAt(1)}[p10]`,
     `[p10][seconds]${pairAt(2)}[p11]`,
