@@ -6,7 +6,7 @@ import type { MediaGlobals } from '../inference/mediaTypes.ts';
 import { whyNotHere } from '../inference/whyNotHere.ts';
 
 /** The model in this page, loaded on demand, its state as refs. */
-export function useBrowserAnalyser() {
+export function useBrowserAnalyser(streamId: string) {
   const analyser = shallowRef<BrowserAnalyser>();
   const state = shallowRef<BrowserAnalyserState>();
   const problem = ref<string>();
@@ -27,7 +27,7 @@ export function useBrowserAnalyser() {
       const { BrowserAnalyser: Analyser } = await import('../inference/BrowserAnalyser.ts');
       const spec = bundledModels.find(({ id }) => id === modelId) ?? bundledModels[0]!;
       const token = accessToken.value;
-      const made = await Analyser.create({ track, spec, ...(token ? { token } : {}), ...askedThreads() });
+      const made = await Analyser.create({ streamId, track, spec, ...(token ? { token } : {}), ...askedThreads() });
       if (mine !== turn) {
         made.close();
         return undefined;

@@ -1,15 +1,23 @@
-import type { BrowserAnalysisReport, BrowserModel, BrowserProvider, Gallery } from '@framelock/server/protocol';
-import { GalleryIndex } from '@framelock/server/protocol/analysis';
+import {
+  type BrowserAnalysisReport,
+  type BrowserModel,
+  type BrowserProvider,
+  type Gallery,
+  unknownMarkLabel,
+} from '@framelock/server/protocol';
 import type { DataProducer } from 'mediasoup-client/types';
 import type { SignalingClient } from '../signaling/SignalingClient.ts';
 import { TypedEmitter } from '../signaling/TypedEmitter.ts';
 import type { BrowserModelSpec } from './BrowserModelSpec.ts';
+import { GalleryTeller } from './GalleryTeller.ts';
 import { GalleryWatch } from './GalleryWatch.ts';
 import type { MediaGlobals } from './mediaTypes.ts';
 import type { FrameReport, FromFrameWorker, FromModelWorker, LoadModel, ToFrameWorker } from './messages.ts';
 import { whyNotHere } from './whyNotHere.ts';
 
 export interface BrowserAnalyserOptions {
+  /** Where it is published. */
+  streamId: string;
   /** What is captured; not stopped with this. */
   track: MediaStreamTrack;
   spec: BrowserModelSpec;
@@ -51,9 +59,10 @@ export class BrowserAnalyser {
   readonly #modelWorker: Worker;
   readonly #galleryWatch: GalleryWatch | undefined;
   #captured: MediaStreamTrack;
-  #gallery: Gallery | undefined;
-  /** Whose names the last description had. */
-  #described: Gallery | undefined;
+  readonly #teller = new GalleryTeller({
+    onTold: (gallery, revision) => this.#tell({ kind: 'gallery', gallery, revision }),
+  });
+  #galleryProblem: string | undefined;
   #connections = 0;
   #connection: AnalyserConnection | undefined;
   #report: FrameReport = {};
@@ -82,12 +91,14 @@ export class BrowserAnalyser {
   }
 
   private constructor(
-    { track, spec, token }: BrowserAnalyserOptions,
+    { streamId, track, spec, token }: BrowserAnalyserOptions,
     modelWorker: Worker,
     model: MessagePort,
     { provider, threads }: { provider: BrowserProvider; threads: number },
   ) {
     const { MediaStreamTrackGenerator } = globalThis as unknown as Required<MediaGlobals>;
+    // First, since it throws for a capture that is over: nothing is there yet that would have to be ended.
+    const frames = framesOf(track);
     const generator = new MediaStreamTrackGenerator({ kind: 'video' });
     generator.contentHint = track.contentHint;
     this.track = generator;
@@ -103,15 +114,16 @@ export class BrowserAnalyser {
     this.#frameWorker = new Worker(new URL('./frameWorker.ts', import.meta.url), { type: 'module', name: 'frames' });
     this.#frameWorker.onerror = ({ message }) => this.#fail(message || 'its worker failed');
     this.#frameWorker.onmessage = ({ data }: MessageEvent<FromFrameWorker>) => this.#hear(data);
-    const frames = framesOf(track);
     this.#tell({ kind: 'begin', frames, sink: generator.writable, model, brands: spec.brands }, [
       ...[frames, generator.writable, model],
     ]);
     if (spec.brands) {
       this.#galleryWatch = new GalleryWatch({
+        streamId,
         modelSha256: spec.sha256,
         ...(token ? { token } : {}),
-        onGallery: (gallery) => this.#describeAgain(gallery),
+        onGallery: (gallery) => this.#teller.want(gallery),
+        onProblem: (problem) => (this.#galleryProblem = problem),
       });
     }
   }
@@ -129,59 +141,56 @@ export class BrowserAnalyser {
     const { dropped = {}, ...report } = this.#report;
     const common = { executionProvider, threads, ...report, dropped: { ...dropped, buffer: this.#bufferFull } };
     if (this.#failure !== undefined) return { ...common, state: 'failed', reason: this.#failure.slice(0, 300) };
-    return { ...common, state: report.timing === undefined ? 'starting' : 'running' };
+    const reason = report.reason ?? (this.#galleryProblem && noNames(this.#galleryProblem));
+    return {
+      ...common,
+      ...(reason ? { reason: reason.slice(0, 300) } : {}),
+      state: report.timing === undefined ? 'starting' : 'running',
+    };
   }
 
   /** For viewers, by way of the server, which is to be told of it now. */
   describe(): BrowserModel {
-    this.#described = this.#gallery;
+    this.#teller.toldOtherwise();
+    return this.#descriptionWith(this.#teller.wanted);
+  }
+
+  #descriptionWith(gallery: Gallery | undefined): BrowserModel {
+    const { provider: executionProvider } = this;
     const { id: modelId, name, input, labels, brands } = this.spec;
     const { width: inputWidth, height: inputHeight } = input;
-    const galleryLabels = brands && new GalleryIndex(this.#gallery ?? noGallery, brands.matchThreshold).labels;
-    const { provider: executionProvider } = this;
-    return { modelId, name, labels: galleryLabels ?? labels, inputWidth, inputHeight, executionProvider };
+    const named = [unknownMarkLabel, ...(gallery?.brands ?? []).map((brand) => brand.name)];
+    return { modelId, name, labels: brands ? named : labels, inputWidth, inputHeight, executionProvider };
   }
 
   /** The sender of `track`, of a new connection: nothing is encoded before its transform is in place. */
   attach(sender: RTCRtpSender): void {
     const { RTCRtpScriptTransform } = globalThis as unknown as Required<MediaGlobals>;
     this.#connection = undefined;
+    this.#teller.use(undefined);
     this.#tell({ kind: 'publication', publication: undefined });
-    if (this.#described) this.#tell({ kind: 'gallery', gallery: this.#described, revision: 0 });
+    const { told } = this.#teller;
+    if (told) this.#tell({ kind: 'gallery', gallery: told, revision: 0 });
     sender.transform = new RTCRtpScriptTransform(this.#frameWorker, { connection: ++this.#connections });
   }
 
   /** From now on detections go there. */
   connect(connection: AnalyserConnection): void {
     this.#connection = connection;
-    const { publicationId: id, revision } = connection;
+    const { signaling, publicationId: id, revision } = connection;
     this.#tell({ kind: 'publication', publication: { id, revision, connection: this.#connections } });
-    // It may have changed while this was connecting.
-    if (this.#gallery && this.#gallery !== this.#described) this.#describeAgain(this.#gallery);
+    this.#teller.use(async (gallery) => {
+      const model = this.#descriptionWith(gallery);
+      return (await signaling.request('setAnalysis', { by: 'browser', model })).revision;
+    });
   }
 
   /** Another camera, under the same sender. */
   setCaptured(track: MediaStreamTrack): void {
     if (track === this.#captured || this.#closed) return;
-    this.#captured = track;
     const frames = framesOf(track);
+    this.#captured = track;
     this.#tell({ kind: 'frames', frames }, [frames]);
-  }
-
-  /** Viewers learn the labels first, and messages then say that they are of those. */
-  #describeAgain(gallery: Gallery): void {
-    this.#gallery = gallery;
-    const connection = this.#connection;
-    if (!connection) return;
-    const wish = { by: 'browser', model: this.describe() } as const;
-    connection.signaling.request('setAnalysis', wish).then(
-      ({ revision }) => {
-        if (revision === null || this.#connection !== connection || this.#gallery !== gallery) return;
-        this.#tell({ kind: 'gallery', gallery, revision });
-      },
-      // The connection ends, or was told of a newer one meanwhile; else the next look at the gallery tries again.
-      () => (this.#described = undefined),
-    );
   }
 
   #tell(message: ToFrameWorker, transfer: Transferable[] = []): void {
@@ -223,6 +232,7 @@ export class BrowserAnalyser {
     if (this.#closed) return;
     this.#closed = true;
     this.#galleryWatch?.close();
+    this.#teller.use(undefined);
     this.#frameWorker.terminate();
     this.#modelWorker.terminate();
     this.track.stop();
@@ -230,7 +240,9 @@ export class BrowserAnalyser {
   }
 }
 
-const noGallery: Gallery = { revision: 0, modelSha256: '0'.repeat(64), brands: [] };
+function noNames(problem: string): string {
+  return `the gallery of brands could not be read: ${problem}`;
+}
 
 function framesOf(track: MediaStreamTrack): ReadableStream<VideoFrame> {
   const { MediaStreamTrackProcessor } = globalThis as unknown as Required<MediaGlobals>;
