@@ -371,7 +371,6 @@ export class Analysis {
     clearTimeout(this.#reacquireTimer);
     this.#receiver.close(reason);
     this.#publisher?.close(reason);
-    this.#brands.close();
     if (this.#target) {
       this.#retired.add(this.#target);
       this.#target.retire();
@@ -379,6 +378,7 @@ export class Analysis {
     }
     this.#waiting = undefined;
     this.#stream?.close();
+    this.#brands.close();
     this.#log.info({ reason }, 'analysis ended');
   }
 

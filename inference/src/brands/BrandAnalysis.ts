@@ -22,6 +22,8 @@ export class BrandAnalysis {
     picture: AnalysedPicture,
   ): void {
     namer.name(objects, trackIds, ticks);
+    // Until the server has told which brands are wanted, the bundled ones are only shown.
+    if (namer.index.revision === 0) return;
     this.#exposure ??= this.#openExposure();
     const marks = this.#marks;
     marks.length = 0;

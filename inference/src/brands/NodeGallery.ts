@@ -45,8 +45,8 @@ export class NodeGallery {
     return modelId === this.model?.modelId ? this.#index : undefined;
   }
 
-  /** Refuses with `conflict` the gallery of another model. */
-  set(gallery: Gallery): void {
+  /** Refuses with `conflict` the gallery of another model. False: it is the one we have (each replica tells us). */
+  set(gallery: Gallery): boolean {
     const { model } = this;
     if (!model) throw new Refusal('conflict', 'this node has no brand model');
     if (gallery.modelSha256 !== model.sha256) {
@@ -55,7 +55,9 @@ export class NodeGallery {
         `the gallery is of model ${gallery.modelSha256.slice(0, 12)}, ours is ${model.sha256.slice(0, 12)}`,
       );
     }
+    if (gallery.revision === this.#index?.revision && gallery.brands.length === this.#index.brands.length) return false;
     this.#index = indexOf(model, gallery);
+    return true;
   }
 }
 

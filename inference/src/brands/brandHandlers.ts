@@ -26,8 +26,7 @@ export function brandHandlers(
       return { modelSha256: model.sha256, ...enrolled };
     },
     setGallery: (wanted) => {
-      gallery.set(wanted);
-      onChange();
+      if (gallery.set(wanted)) onChange();
       return {};
     },
   };

@@ -53,7 +53,7 @@ export class AppearancePictures {
   /** Whether `encode` has something to do: 2 = a first picture, 1 = a last one, 0 = nothing. */
   due(nowMs: number): 0 | 1 | 2 {
     if (this.#first) return 2;
-    return this.#lastIsNew && (this.#ended || nowMs - this.#encodedAtMs >= refreshEveryMs) ? 1 : 0;
+    return this.#lastIsNew && this.#last && (this.#ended || nowMs - this.#encodedAtMs >= refreshEveryMs) ? 1 : 0;
   }
 
   /** Makes what is due; the first picture is the last one, too, until there is another. */
@@ -69,11 +69,12 @@ export class AppearancePictures {
       this.#lastJpeg = this.#firstJpeg && { ...this.#firstJpeg };
       this.#first = undefined;
     } else {
-      this.#lastJpeg = jpegOf(this.#last!) ?? this.#lastJpeg;
+      this.#lastJpeg = (this.#last && jpegOf(this.#last)) ?? this.#lastJpeg;
       this.#lastIsNew = false;
     }
     this.#encodedAtMs = nowMs;
-    if (this.#ended) this.#last = undefined;
+    // Nothing replaces the last crop any more, once that is encoded.
+    if (this.#ended && !this.#lastIsNew) this.#last = undefined;
   }
 
   /** For the report of this sequence: what is not known to be stored. */

@@ -70,12 +70,18 @@ export type ExposureReport = z.infer<typeof exposureReportSchema>;
 
 // ---- HTTP: /api/v1/exposure ----
 
+/** A database has no year 0, and no year 10000. */
+const instantSchema = z.iso.datetime({ offset: true }).refine((text) => {
+  const year = new Date(text).getUTCFullYear();
+  return year >= 1 && year <= 9999;
+}, 'a year from 1 to 9999 is needed');
+
 /** What a report is about: one Stream or one Publication, within a time range where one is given. */
 export const exposureQuerySchema = z.object({
   streamId: idSchema.optional(),
   publicationId: idSchema.optional(),
-  from: z.iso.datetime({ offset: true }).optional(),
-  to: z.iso.datetime({ offset: true }).optional(),
+  from: instantSchema.optional(),
+  to: instantSchema.optional(),
 });
 export type ExposureQuery = z.infer<typeof exposureQuerySchema>;
 

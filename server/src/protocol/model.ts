@@ -43,6 +43,15 @@ export const modelEntrySchema = z.object({
 });
 export type ModelEntry = z.infer<typeof modelEntrySchema>;
 
+/** Together they have to fit a signalling message, bytes of UTF-8. */
+export const maxLabelBytes = 128 * 1024;
+const labelsSchema = z
+  .array(z.string().max(100))
+  .max(10_000)
+  .refine((labels) => new TextEncoder().encode(labels.join('')).length <= maxLabelBytes, {
+    error: `all labels together may have ${maxLabelBytes} bytes`,
+  });
+
 /**
  * What a viewer needs to read detection messages. Travels reliably by signalling, on join and on change;
  * a message's `model` is the `revision` it was made with. Revisions count up from 1 inside a Publication.
@@ -51,7 +60,7 @@ export const modelDescriptionSchema = z.object({
   revision: z.number().int().positive(),
   modelId: idSchema,
   name: z.string(),
-  labels: z.array(z.string().max(100)).max(10_000),
+  labels: labelsSchema,
   inputWidth: z.number().int().positive(),
   inputHeight: z.number().int().positive(),
   executionProvider: anyProviderSchema,

@@ -6,7 +6,6 @@ import type { Logger } from 'pino';
 import { WebSocketServer } from 'ws';
 import {
   idSchema,
-  maxSignalingBytes,
   Refusal,
   sfuControlContract,
   type EventOf,
@@ -34,6 +33,8 @@ export interface ControlServerOptions {
 }
 
 const maxConnections = 1024;
+/** Of a server that has the secret: what it forwards may be larger than what a peer may send it. */
+const maxControlBytes = 8 * 1024 * 1024;
 const events = Object.keys(sfuControlContract.events) as EventOf<SfuControlContract>[];
 
 /**
@@ -43,7 +44,7 @@ const events = Object.keys(sfuControlContract.events) as EventOf<SfuControlContr
 export class ControlServer {
   readonly #options: ControlServerOptions;
   readonly #http: Server;
-  readonly #controlSockets = new WebSocketServer({ noServer: true, maxPayload: maxSignalingBytes });
+  readonly #controlSockets = new WebSocketServer({ noServer: true, maxPayload: maxControlBytes });
   readonly #feedSockets = new WebSocketServer({ noServer: true, maxPayload: maxFeedMessageBytes });
   readonly #connections = new Set<ControlConnection>();
   readonly #owners: PeerOwners;

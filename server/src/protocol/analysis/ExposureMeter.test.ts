@@ -228,7 +228,7 @@ const pattern = fc.record({
   jitterMs: fc.infiniteStream(fc.nat(300)),
 });
 
-describe('whatever is on screen, whenever it is looked at', () => {
+describe('whatever is on screen, whenever it is looked at', { timeout: 60_000 }, () => {
   it('seconds are right within one sampling interval an Appearance, and never run backwards', () => {
     fc.assert(
       fc.property(pattern, ({ interval, parts, drops, jitterMs }) => {
