@@ -73,6 +73,8 @@ export class Publication extends EventEmitter<PublicationEvents> {
   readonly #mediaTaps = new Set<FrameTap>();
   /** Counts openTap and closeTap, so that an overtaken openTap knows it. */
   #tapGeneration = 0;
+  /** The same of produceDetections and closeDetections. */
+  #detectionsGeneration = 0;
   #closed = false;
 
   private constructor({ publicationId, streamId, router }: PublicationOptions, feed: DetectionFeed) {
@@ -239,6 +241,7 @@ export class Publication extends EventEmitter<PublicationEvents> {
       throw new Refusal('conflict', 'this Publication belongs to another peer');
     }
     this.closeDetections('replaced');
+    const generation = this.#detectionsGeneration;
     const dataProducer = await transport.produceData(sctpStreamParameters);
     try {
       const feed = await BrowserFeed.create({ router: this.#router, feed: this.feed, dataProducer, revision });
@@ -246,7 +249,10 @@ export class Publication extends EventEmitter<PublicationEvents> {
         feed.close('gone');
         throw new Refusal('unavailable', 'produceDetections: the Publication ended meanwhile');
       }
-      this.closeDetections('replaced');
+      if (generation !== this.#detectionsGeneration) {
+        feed.close('overtaken');
+        throw new Refusal('conflict', 'produceDetections: closed or replaced meanwhile');
+      }
       feed.attach();
       this.#browserFeed = feed;
       return dataProducer.id;
@@ -261,6 +267,7 @@ export class Publication extends EventEmitter<PublicationEvents> {
   }
 
   closeDetections(reason: string): void {
+    this.#detectionsGeneration++;
     this.#browserFeed?.close(reason);
     this.#browserFeed = undefined;
   }

@@ -31,8 +31,10 @@ export class StreamAnalysis {
   modelId: string | null;
   readonly #options: StreamAnalysisOptions;
   #analysis: PublicationAnalysis | BrowserAnalysis | undefined;
-  /** A publisher's page that wants to run the model itself, from before it publishes on. */
-  #browser: { peer: StreamPeer; model: BrowserModel } | undefined;
+  /** Pages that want to run the model themselves, from before they publish on; which of them will is not known yet. */
+  readonly #browsers = new WeakMap<StreamPeer, BrowserModel>();
+  /** Wishes are done one after the other: two at once would make the same revision. */
+  #wishes: Promise<unknown> = Promise.resolve();
   /** Revisions of descriptions count up inside a Publication, over every analysis of it. */
   #nextRevision = 1;
 
@@ -72,8 +74,9 @@ export class StreamAnalysis {
       options.onDescription(publicationId, description);
     };
     const { video } = publication;
-    if (video && this.#browser && this.#browser.peer === current().publisher) {
-      const { model } = this.#browser;
+    const { publisher } = current();
+    const model = publisher && this.#browsers.get(publisher);
+    if (video && model) {
       this.#analysis = BrowserAnalysis.create({ model, producerId: video.id, firstRevision, onView, onDescription });
       return;
     }
@@ -105,7 +108,7 @@ export class StreamAnalysis {
 
   /** It has left. */
   forget(peer: StreamPeer): void {
-    if (this.#browser?.peer === peer) this.#browser = undefined;
+    this.#browsers.delete(peer);
   }
 
   /** Refuses, and changes nothing, when the analysis node does. A page that runs a model keeps that. */
@@ -115,8 +118,14 @@ export class StreamAnalysis {
   }
 
   /** Before the peer publishes, or while it does. Answers the revision of what viewers were told; null = nothing yet. */
-  async setAnalysis(peer: StreamPeer, wish: AnalysisWish): Promise<{ revision: number | null }> {
-    if (wish.by === 'browser') this.#browser = { peer, model: wish.model };
+  setAnalysis(peer: StreamPeer, wish: AnalysisWish): Promise<{ revision: number | null }> {
+    const done = this.#wishes.then(() => this.#setAnalysis(peer, wish));
+    this.#wishes = done.catch(() => undefined);
+    return done;
+  }
+
+  async #setAnalysis(peer: StreamPeer, wish: AnalysisWish): Promise<{ revision: number | null }> {
+    if (wish.by === 'browser') this.#browsers.set(peer, wish.model);
     else this.forget(peer);
     const { publication, publisher } = this.#options.current();
     if (publisher !== peer || !publication?.video) return { revision: null };
@@ -142,7 +151,13 @@ export class StreamAnalysis {
     const { revision } = analysis.description;
     const request = { transportId, publicationId: publication.id, sctpStreamParameters, revision };
     const { dataProducerId } = await sfu.request('produceDetections', request);
-    this.#stillSo(analysis, revision);
+    try {
+      this.#stillSo(analysis, revision);
+    } catch (error) {
+      // What closed it before may have come to the sfu before it was there.
+      void sfu.requestIfOpen('closeDetections', { publicationId: publication.id });
+      throw error;
+    }
     return { dataProducerId, revision };
   }
 

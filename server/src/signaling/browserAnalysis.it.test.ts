@@ -83,6 +83,11 @@ it('tells other labels as a new revision, of which the sfu hears first', async (
   expect(sfu.callsOf('setDetectionsRevision')).toEqual([{ publicationId, revision: 2 }]);
   const told = await early.event('modelDescription', ({ description }) => description.revision === 2);
   expect(told.description).toMatchObject({ labels: ['A', 'B'], computedBy: 'browser' });
+  const together = ['C', 'D'].map((label) =>
+    page.request('setAnalysis', { by: 'browser', model: { ...model, labels: [label] } }),
+  );
+  expect(await Promise.all(together)).toEqual([{ revision: 3 }, { revision: 4 }]);
+  expect(sfu.callsOf('setDetectionsRevision').map(({ revision }) => revision)).toEqual([2, 3, 4]);
   for (const client of [early, page]) client.close();
 });
 

@@ -3,6 +3,8 @@ import { encode } from '@msgpack/msgpack';
 import { createWorker, type types } from 'mediasoup';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
 import { SfuMetrics } from '../metrics.ts';
+import type { PeerTransport } from '../PeerTransport.ts';
+import { Publication } from '../Publication.ts';
 import { until } from '../testing/until.ts';
 import { testWorkerBin } from '../testing/workerBin.ts';
 import { BrowserFeed } from './BrowserFeed.ts';
@@ -69,6 +71,7 @@ test('refuses and counts messages of another Publication, another revision, and 
     Buffer.from(encode({ ...more, t, o: [[0, 0, 0.5, 9, 9, 9, 9]] })),
     Buffer.from(encode({ ...more, t, rtp: -1 })),
     Buffer.from(encode({ ...more, t: {} })),
+    Buffer.from(encode({ ...more, t: { ...t, note: 'anything else' } })),
   ];
   for (const bytes of malformed) page.send(bytes);
   page.send(message({ sequence: 1 }));
@@ -110,4 +113,15 @@ test('ends with the page’s channel, and with the Publication', async () => {
   next.attach();
   feed.close('the Publication ended');
   expect(second.closed).toBe(true);
+});
+
+test('a Publication closes also a channel that is still being made', async () => {
+  const publication = await Publication.create({ publicationId: 'p2', streamId: 's1', router, metrics });
+  const transport = { closed: false, produceData: () => Promise.resolve(page) } as unknown as PeerTransport;
+  const made = publication.produceDetections(transport, {}, 1);
+  publication.closeDetections('requested');
+  await expect(made).rejects.toMatchObject({ code: 'conflict' });
+  expect(page.closed).toBe(true);
+  expect(publication.feed.hasWriter).toBe(false);
+  publication.close('over');
 });

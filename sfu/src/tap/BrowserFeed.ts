@@ -22,7 +22,7 @@ export interface BrowserFeedOptions {
 const maxRefusals = 100;
 
 /** Nothing beside what a viewer reads, so that the channel cannot carry anything else to them. */
-const strictMessageSchema = detectionMessageSchema.strict();
+const strictMessageSchema = detectionMessageSchema.extend({ t: detectionMessageSchema.shape.t.strict() }).strict();
 
 /**
  * The detections that a publisher's own page computes, on their way into its Publication's DetectionFeed. A page is not
