@@ -144,7 +144,7 @@ export const brandImages = pgTable(
     sha256: text('sha256').notNull(),
     width: integer('width').notNull(),
     height: integer('height').notNull(),
-    /** The server's PictureBox: where the mark is. */
+    /** The server's StoredBox: where the mark is, and whether somebody drew it. */
     box: jsonb('box').notNull(),
     position: integer('position').notNull(),
     /** Float32 little endian vectors by the model `modelSha256`; null = not embedded yet, or `problem` says why not. */

@@ -133,7 +133,8 @@ describe.each(engines)('BrandStore on %s', (engine) => {
     await store.putBundled([bundled('x', a), bundled('y', a)]);
     await store.change('x', { enabled: false, threshold: 0.75 });
     await store.putBundled([bundled('x', b), bundled('z', b)]);
-    expect(await store.deleteBundledExcept(['x', 'z'])).toBe(1);
+    await store.change('y', { enabled: false });
+    expect(await store.retireBundledExcept(['x', 'z'])).toBe(1);
     const rows = (await store.list()).sort((one, other) => one.id.localeCompare(other.id));
     expect(rows.map(({ id, enabled, threshold, images }) => [id, enabled, threshold, images[0]!.modelSha256])).toEqual([
       ['x', false, 0.75, b],
@@ -141,6 +142,19 @@ describe.each(engines)('BrandStore on %s', (engine) => {
     ]);
     expect(rows[0]!.images).toHaveLength(1);
     await store.putBundled([]);
+    await store.putBundled([bundled('y', b)]);
+    expect((await store.list()).find(({ id }) => id === 'y')).toMatchObject({ enabled: false });
+  });
+
+  it('keeps the last image and takes at most five, also of several at once', async () => {
+    await store.insert(brand('one'), [image('i'), image('j'), image('k')]);
+    const deleted = await Promise.all(['i', 'j', 'k'].map((id) => store.deleteImage('one', id)));
+    expect(deleted.filter(Boolean)).toHaveLength(2);
+    const pairs = [1, 2, 3, 4].map((i) => store.addImages('one', [image(`a${i}`), image(`b${i}`)]));
+    expect((await Promise.all(pairs)).filter(Boolean)).toHaveLength(2);
+    expect((await store.list())[0]!.images).toHaveLength(5);
+    expect(await store.addImages('one', [image('m')])).toBe(false);
+    await expect(store.addImages('none', [image('m')])).rejects.toThrow();
   });
 
   it('deletes a brand with its images', async () => {

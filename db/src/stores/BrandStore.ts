@@ -1,4 +1,4 @@
-import { and, asc, eq, getTableColumns, isNull, ne, notInArray, or, sql } from 'drizzle-orm';
+import { and, asc, eq, getTableColumns, inArray, isNull, ne, notInArray, or, sql } from 'drizzle-orm';
 import type { Drizzle } from '../connection.ts';
 import {
   type BrandImageRow,
@@ -53,7 +53,7 @@ export class BrandStore {
     await this.#drizzle.update(galleryState).set({ bundledSha256 });
   }
 
-  /** All of them, oldest first. */
+  /** All of them, oldest first. Bundled ones without a drawing are not: the present model does not bring them. */
   async list(): Promise<KnownBrand[]> {
     const rows = await this.#drizzle.select().from(brands).orderBy(asc(brands.createdAt), asc(brands.id));
     const images = await this.#drizzle
@@ -62,7 +62,7 @@ export class BrandStore {
       .orderBy(asc(brandImages.position), asc(brandImages.id));
     const byId = new Map(rows.map((row) => [row.id, { ...row, images: [] as BrandImageFacts[] }]));
     for (const image of images) byId.get(image.brandId)?.images.push(image);
-    return [...byId.values()];
+    return [...byId.values()].filter(({ origin, images }) => origin === 'own' || images.length > 0);
   }
 
   async image(brandId: string, imageId: string): Promise<BrandImageRow | undefined> {
@@ -89,8 +89,15 @@ export class BrandStore {
     }
   }
 
-  async addImages(brandId: string, images: NewBrandImage[]): Promise<void> {
-    await this.#insertImages(brandId, images);
+  /** All or none. False where the brand would then have more than 5, also by what another replica adds at the same time. */
+  async addImages(brandId: string, images: NewBrandImage[]): Promise<boolean> {
+    try {
+      await this.#insertImages(brandId, images);
+      return true;
+    } catch (error) {
+      if (hasWords(error, 'brand_images_limit:')) return false;
+      throw error;
+    }
   }
 
   #insertImages(brandId: string, images: NewBrandImage[]) {
@@ -113,10 +120,12 @@ export class BrandStore {
     return rows.length > 0;
   }
 
+  /** False where there is no such image, or it is the last one. */
   async deleteImage(brandId: string, imageId: string): Promise<boolean> {
+    const isOneOfMore = sql`count_brand_images(${brandImages.brandId}) > 1`;
     const rows = await this.#drizzle
       .delete(brandImages)
-      .where(and(eq(brandImages.id, imageId), eq(brandImages.brandId, brandId)))
+      .where(and(eq(brandImages.id, imageId), eq(brandImages.brandId, brandId), isOneOfMore))
       .returning({ id: brandImages.id });
     return rows.length > 0;
   }
@@ -173,20 +182,33 @@ export class BrandStore {
     await this.#drizzle.execute(sql`with added as (${addBrands}) ${addImages}`);
   }
 
-  /** Bundled brands that the present model no longer brings; answers how many. */
-  async deleteBundledExcept(ids: readonly string[]): Promise<number> {
+  /**
+   * Takes the drawings from bundled brands that the present model no longer brings; answers how many these were. What the
+   * user set of them stays, for the next model may bring them again.
+   */
+  async retireBundledExcept(ids: readonly string[]): Promise<number> {
+    const bundled = this.#drizzle.select({ id: brands.id }).from(brands).where(eq(brands.origin, 'bundled'));
     const rows = await this.#drizzle
-      .delete(brands)
-      .where(and(eq(brands.origin, 'bundled'), ids.length === 0 ? undefined : notInArray(brands.id, [...ids])))
-      .returning({ id: brands.id });
+      .delete(brandImages)
+      .where(
+        and(
+          inArray(brandImages.brandId, bundled),
+          ids.length === 0 ? undefined : notInArray(brandImages.brandId, [...ids]),
+        ),
+      )
+      .returning({ id: brandImages.id });
     return rows.length;
   }
 }
 
 /** Drivers differ in their codes, and drizzle wraps them; the name of the index is in all of their words. */
 function isNameTaken(error: unknown): boolean {
+  return hasWords(error, '"brands_own_name"');
+}
+
+function hasWords(error: unknown, words: string): boolean {
   for (let one = error; one instanceof Error; one = one.cause) {
-    if (one.message.includes('"brands_own_name"')) return true;
+    if (one.message.includes(words)) return true;
   }
   return false;
 }

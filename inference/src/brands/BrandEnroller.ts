@@ -4,7 +4,7 @@ import type { Detector } from '../detect/Detector.ts';
 import type { DetectorPool } from '../detect/DetectorPool.ts';
 import { decodeReferenceImage } from './decodeReferenceImage.ts';
 import { drawReference } from './drawReference.ts';
-import { findMark, type FoundMark } from './findMark.ts';
+import { findMark, type FoundMark, markInBox } from './findMark.ts';
 import type { PixelBox, ReferenceImage } from './ReferenceImage.ts';
 import { type ReferenceView, referenceViews } from './referenceViews.ts';
 
@@ -35,9 +35,7 @@ export class BrandEnroller {
     const image = decodeReferenceImage(bytes);
     const lease = await this.#pool.acquire(this.#modelId);
     try {
-      const mark = given
-        ? { box: pixelsOf(given, image), background: 'full' as const }
-        : await meant(lease.detector, image);
+      const mark = given ? markedBy(given, image) : await meant(lease.detector, image);
       const embeddings: Float32Array[] = [];
       for (const view of referenceViews(image, mark))
         embeddings.push(await embed(lease.detector, image, view, mark.box));
@@ -52,6 +50,12 @@ export class BrandEnroller {
       lease.release();
     }
   }
+}
+
+function markedBy(given: PictureBox, image: ReferenceImage): FoundMark {
+  const mark = markInBox(image, pixelsOf(given, image));
+  if (!mark) throw new Refusal('badRequest', 'there is nothing in the box: the image is clear there');
+  return mark;
 }
 
 /** What is on a plain or clear ground; in a photograph the best mark the Model finds, else all of it. */

@@ -25,6 +25,31 @@ export function findMark(image: ReferenceImage): FoundMark | undefined {
   return box && { box, background: 'plain' };
 }
 
+/**
+ * The mark in a box that somebody drew. On clear or plain ground it is still a drawing, whose ground is not the mark's.
+ * Undefined when all that is in the box is clear.
+ */
+export function markInBox(image: ReferenceImage, box: PixelBox): FoundMark | undefined {
+  if (hasAlpha(image)) {
+    const visible = someIn(image, box, (at) => image.rgba[at + 3]! >= visibleAlpha);
+    return visible ? { box, background: 'alpha' } : undefined;
+  }
+  const colour = edgeColour(image);
+  // Too faint to be told from its ground: as it is.
+  const stands = colour && someIn(image, box, (at) => differsFrom(image.rgba, at, colour));
+  return { box, background: stands ? 'plain' : 'full' };
+}
+
+function someIn({ width }: ReferenceImage, box: PixelBox, belongs: (at: number) => boolean): boolean {
+  for (const i of pixelsIn(width, box)) if (belongs(i * 4)) return true;
+  return false;
+}
+
+/** The numbers of all pixels that a box touches. */
+export function* pixelsIn(width: number, { x1, y1, x2, y2 }: PixelBox): Generator<number> {
+  for (let y = Math.floor(y1); y < y2; y++) for (let x = Math.floor(x1); x < x2; x++) yield y * width + x;
+}
+
 export function hasAlpha({ rgba, width, height }: ReferenceImage): boolean {
   let clear = 0;
   for (let at = 3; at < rgba.length; at += 4) if (rgba[at]! < 250) clear++;

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { drawReference, referenceSide } from './drawReference.ts';
-import { findMark } from './findMark.ts';
+import { findMark, markInBox } from './findMark.ts';
 import type { ReferenceImage } from './ReferenceImage.ts';
 import { referenceViews } from './referenceViews.ts';
 
@@ -41,6 +41,36 @@ describe('findMark', () => {
   it('finds nothing on an image of one colour or a clear one', () => {
     expect(findMark(drawing(clear, clear))).toBeUndefined();
     expect(findMark(drawing(red, red))).toBeUndefined();
+  });
+});
+
+describe('markInBox', () => {
+  const drawn = { x1: 8.5, y1: 4.25, x2: 30.75, y2: 16 };
+
+  it('keeps the box that somebody drew, and sees a clear or plain ground', () => {
+    expect(markInBox(drawing(clear, red), drawn)).toEqual({ box: drawn, background: 'alpha' });
+    expect(markInBox(drawing([255, 255, 255, 255], red), drawn)).toEqual({ box: drawn, background: 'plain' });
+    expect(markInBox(drawing([200, 30, 30, 255], red), drawn)).toEqual({ box: drawn, background: 'full' });
+  });
+
+  it('finds nothing where the box is clear', () => {
+    expect(markInBox(drawing(clear, red), { x1: 0, y1: 20, x2: 40, y2: 30 })).toBeUndefined();
+  });
+
+  it('lays a black mark that is cut out on grounds, so that it can be seen', () => {
+    const image = drawing(clear, [0, 0, 0, 255]);
+    const views = referenceViews(image, markInBox(image, drawn)!);
+    expect(views).toHaveLength(3);
+    for (const { rgb } of views) {
+      expect(Math.abs(rgb[0]! - rgb[(10 * 40 + 20) * 3]!)).toBeGreaterThan(200);
+    }
+  });
+
+  it('takes the colour of what is in the box, and not of another mark beside it', () => {
+    const image = drawing(clear, red);
+    image.rgba.set([0, 0, 255, 255], (25 * 40 + 35) * 4);
+    for (let i = 0; i < 40; i++) image.rgba.set([0, 0, 255, 255], (25 * 40 + i) * 4);
+    expect(referenceViews(image, markInBox(image, drawn)!)).toHaveLength(3);
   });
 });
 

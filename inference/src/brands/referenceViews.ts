@@ -1,4 +1,4 @@
-import type { FoundMark } from './findMark.ts';
+import { type FoundMark, pixelsIn } from './findMark.ts';
 import type { PixelBox, ReferenceImage } from './ReferenceImage.ts';
 
 /** A picture without alpha to embed, in the image's own pixels; what lies around it has the colour `around`. */
@@ -30,7 +30,7 @@ const flatSpread = 26;
 export function referenceViews(image: ReferenceImage, { box, background }: FoundMark): ReferenceView[] {
   if (background === 'full') return [asItIs(image)];
   const alpha = background === 'alpha' ? alphaOf(image) : differenceFromGround(image);
-  const { colour, isFlat } = colourOf(image, alpha);
+  const { colour, isFlat } = colourOf(image, alpha, box);
   const inked = [painted(image, alpha, dark, light), painted(image, alpha, light, dark)];
   if (isFlat) return [...inked, laidOn(image, alpha, brightness(colour) < darkBelow ? light : dark)];
   const own = [laidOn(image, alpha, light), laidOn(image, alpha, dark)];
@@ -55,12 +55,12 @@ function differenceFromGround(image: ReferenceImage): Float32Array {
   });
 }
 
-/** Of what is well covered: at the rim colours mix. */
-function colourOf(image: ReferenceImage, alpha: Float32Array): { colour: Rgb; isFlat: boolean } {
+/** Of what is well covered: at the rim colours mix. Other marks around a box that somebody drew do not count. */
+function colourOf(image: ReferenceImage, alpha: Float32Array, box: PixelBox): { colour: Rgb; isFlat: boolean } {
   const sum = [0, 0, 0];
   const squares = [0, 0, 0];
   let count = 0;
-  for (let i = 0; i < alpha.length; i++) {
+  for (const i of pixelsIn(image.width, box)) {
     if (alpha[i]! < 0.98) continue;
     count++;
     for (const [channel, value] of pixelAt(image, i * 4).entries()) {
@@ -73,10 +73,14 @@ function colourOf(image: ReferenceImage, alpha: Float32Array): { colour: Rgb; is
   return { colour: [mean[0]!, mean[1]!, mean[2]!], isFlat: Math.max(...spread) <= flatSpread };
 }
 
-function coveredShare({ width }: ReferenceImage, alpha: Float32Array, { x1, y1, x2, y2 }: PixelBox): number {
+function coveredShare({ width }: ReferenceImage, alpha: Float32Array, box: PixelBox): number {
   let covered = 0;
-  for (let y = y1; y < y2; y++) for (let x = x1; x < x2; x++) if (alpha[y * width + x]! > visibleAlpha) covered++;
-  return covered / ((x2 - x1) * (y2 - y1));
+  let all = 0;
+  for (const i of pixelsIn(width, box)) {
+    all++;
+    if (alpha[i]! > visibleAlpha) covered++;
+  }
+  return covered / all;
 }
 
 function asItIs(image: ReferenceImage): ReferenceView {

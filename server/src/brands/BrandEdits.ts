@@ -14,8 +14,7 @@ import {
 } from '../protocol/index.ts';
 import type { Embedder } from './Embedder.ts';
 import type { ImageSandbox } from './image/ImageSandbox.ts';
-
-const wholePicture: PictureBox = { x: 0, y: 0, w: 1, h: 1 };
+import { markedBox, pictureBoxOf, storedBox, wholePicture } from './storedBox.ts';
 
 export interface BrandEditsOptions {
   store: BrandStore;
@@ -64,12 +63,9 @@ export class BrandEdits {
     this.#requireFew(images.length + given.length);
     const position = Math.max(0, ...images.map((image) => image.position + 1));
     const taken = await this.#take(given, images);
-    // Looked at again: two at once must not add more than there may be.
-    this.#requireFew((await this.#own(id, '')).images.length + given.length);
-    await this.#options.store.addImages(
-      id,
-      taken.map((image, i) => ({ ...image, position: position + i })),
-    );
+    const rows = taken.map((image, i) => ({ ...image, position: position + i }));
+    // Others may have added some meanwhile.
+    if (!(await this.#options.store.addImages(id, rows))) this.#requireFew(maxImagesPerBrand + 1);
     await this.#options.onChanged();
   }
 
@@ -96,9 +92,11 @@ export class BrandEdits {
   async deleteImage(id: string, imageId: string): Promise<void> {
     const { images } = await this.#own(id, 'its drawing comes with the model and stays: switch the brand off instead');
     if (!images.some((image) => image.id === imageId)) throw new Refusal('notFound', 'there is no such image');
-    if (images.length === 1)
+    // Decided by the database: others may delete at the same time.
+    if (!(await this.#options.store.deleteImage(id, imageId))) {
+      if (!(await this.#options.store.image(id, imageId))) throw new Refusal('notFound', 'there is no such image');
       throw new Refusal('conflict', 'it is the last image: add another first, or delete the brand');
-    await this.#options.store.deleteImage(id, imageId);
+    }
     await this.#options.onChanged();
   }
 
@@ -112,7 +110,9 @@ export class BrandEdits {
       const images: GalleryFile['brands'][number]['images'] = [];
       for (const { id } of brand.images) {
         const image = await store.image(brand.id, id);
-        if (image) images.push({ png: Buffer.from(image.bytes).toString('base64'), box: image.box as PictureBox });
+        if (!image) continue;
+        const png = Buffer.from(image.bytes).toString('base64');
+        images.push({ png, box: pictureBoxOf(image.box), marked: markedBox(image.box) !== undefined });
       }
       if (images.length === 0) continue; // deleted meanwhile
       const { name, enabled, threshold } = brand;
@@ -146,7 +146,9 @@ export class BrandEdits {
 
   async #importOne({ images, ...facts }: GalleryFile['brands'][number]): Promise<'added' | 'unchanged'> {
     const name = facts.name.normalize('NFC');
-    const given = images.map(({ png, box }) => ({ bytes: Buffer.from(png, 'base64'), box }));
+    const given = images.map(({ png, box, marked }) => {
+      return { bytes: Buffer.from(png, 'base64'), box: storedBox(box, marked) };
+    });
     const all = await this.#options.brands();
     const same = all.find((brand) => brand.origin === 'own' && isSame(brand.name, name));
     if (
@@ -196,7 +198,8 @@ export class BrandEdits {
     for (const [i, one] of given.entries()) {
       const { image, box } = await this.#checked(one, i, [...known, ...taken], true);
       const embedded = await this.#counted('model', i, () => this.#options.embedder.embed(image.bytes, box));
-      taken.push({ ...image, position: i, ...(embedded ?? { box: box ?? wholePicture }) });
+      const kept = box ? storedBox(box, true) : (embedded?.box ?? wholePicture);
+      taken.push({ ...image, position: i, ...embedded, box: kept });
     }
     return taken;
   }

@@ -224,7 +224,7 @@ export class Brands {
         await this.#store.putBundled(rows.slice(at, at + bundledBatch));
       }
     }
-    await this.#store.deleteBundledExcept([...taken]);
+    if (taken.size > 0) await this.#store.retireBundledExcept([...taken]);
     // Last: what is not whole is begun again.
     await this.#store.setBundledSha256(sha256);
     this.#logger.info({ brands: taken.size, modelSha256: sha256 }, 'bundled brands taken over');

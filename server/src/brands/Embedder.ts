@@ -4,6 +4,7 @@ import type { Metrics } from '../Metrics.ts';
 import { type InferenceNode, leastFull } from '../nodes/NodeRegistry.ts';
 import { type PictureBox, Refusal } from '../protocol/index.ts';
 import { embeddingsFrom } from './embeddings.ts';
+import { markedBox } from './storedBox.ts';
 
 const timeoutMs = 15_000;
 const retryMs = 2_000;
@@ -105,13 +106,17 @@ export class Embedder {
     const { store, onEmbedded } = this.#options;
     let result: Pick<BrandImageRow, 'embeddings' | 'modelSha256' | 'problem'> & { box?: PictureBox };
     try {
-      const embedded = await this.embed(image.bytes, markedBox(image.box as PictureBox));
+      const marked = markedBox(image.box);
+      const embedded = await this.embed(image.bytes, marked);
       if (!embedded) {
         const attempts = (this.#attempts.get(image.id) ?? 0) + 1;
         this.#attempts.set(image.id, attempts);
         if (attempts < maxAttempts) return false;
         result = { embeddings: null, modelSha256: sha256, problem: 'the inference node does not answer for it' };
-      } else result = { ...embedded, problem: null };
+      } else {
+        const { box, ...found } = embedded;
+        result = { ...found, problem: null, ...(marked ? {} : { box }) };
+      }
     } catch (error) {
       if (!(error instanceof Refusal)) throw error;
       result = { embeddings: null, modelSha256: sha256, problem: error.message.slice(0, 500) };
@@ -136,11 +141,6 @@ export class Embedder {
     clearTimeout(this.#timer);
     await this.#running;
   }
-}
-
-/** The whole picture is what stands where nobody marked a box and no model has found one yet. */
-function markedBox(box: PictureBox): PictureBox | undefined {
-  return box.x === 0 && box.y === 0 && box.w === 1 && box.h === 1 ? undefined : box;
 }
 
 /** The image's own doing, by this model: another node or moment would say the same. */

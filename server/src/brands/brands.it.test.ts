@@ -152,7 +152,29 @@ describe('own brands', () => {
     expect(image).toMatchObject({ width: 160, height: 160 });
     expect(image!.box.x).toBeCloseTo(0.25);
     expect(image!.box.w).toBeCloseTo(0.5);
-    expect((node.callsOf('embedBrandImage').at(-1) as { box: { x: number } }).box.x).toBeCloseTo(0.25);
+    const asked = node.callsOf('embedBrandImage').at(-1) as { box: object };
+    expect(asked.box).toEqual({ x: expect.closeTo(0.25) as number, y: 0.25, w: 0.5, h: 0.5 });
+    expect(asked.box).not.toHaveProperty('marked');
+    expect(image!.box).not.toHaveProperty('marked');
+    // The box that the node found in another image is none that somebody drew: the next model finds its own.
+    await brand('Found', 1);
+    const file = galleryFileSchema.parse((await server.request('/api/v1/brands/export')).body);
+    expect(file.brands.map(({ name, images }) => [name, images[0]!.marked])).toEqual([
+      ['Boxed', true],
+      ['Found', false],
+    ]);
+    const boxesAt = (at: FakeInference) =>
+      at.callsOf('embedBrandImage').map((call) => (call as { box?: object }).box !== undefined);
+    await detachAll();
+    const other = await attach(two, 'inference-2');
+    await names(other, ['Boxed', 'Found', 'The acme', 'The dune']);
+    expect(boxesAt(other)).toEqual([true, false]);
+    await detachAll();
+    for (const { id } of (await list('?origin=own')).brands) await remove(id);
+    await server.request('/api/v1/brands/import', { method: 'POST', json: file });
+    const third = await attach();
+    await names(third, ['Boxed', 'Found', 'The acme', 'The bolt', 'The cask']);
+    expect(boxesAt(third)).toEqual([true, false]);
   });
 
   it('change, get more images and lose them, but not the last', async () => {

@@ -1,6 +1,7 @@
 import type { BrandImageFacts, KnownBrand } from '@framelock/db';
 import type { Brands } from '../brands/Brands.ts';
-import type { BrandImageView, BrandView, PictureBox } from '../protocol/index.ts';
+import { pictureBoxOf } from '../brands/storedBox.ts';
+import type { BrandImageView, BrandView } from '../protocol/index.ts';
 
 /** One brand as the API shows it. */
 export function brandView(brand: KnownBrand, brands: Brands): BrandView {
@@ -14,7 +15,7 @@ export function brandView(brand: KnownBrand, brands: Brands): BrandView {
 }
 
 function imageView({ id, brandId, width, height, box }: BrandImageFacts): BrandImageView {
-  return { id, width, height, box: box as PictureBox, url: `/api/v1/brands/${brandId}/images/${id}` };
+  return { id, width, height, box: pictureBoxOf(box), url: `/api/v1/brands/${brandId}/images/${id}` };
 }
 
 /** Own ones first, then by name. */

@@ -5,8 +5,13 @@ import { idSchema } from './ids.ts';
 export const embeddingDimensions = 128;
 export const maxViewsPerImage = 8;
 export const maxImagesPerBrand = 5;
-/** User's brands and bundled ones together; a search over all of them takes well under a millisecond a box. */
-export const maxBrands = 5_000;
+/**
+ * Own brands and bundled ones together. With all images and views of each the gallery has 55 MB as base64, which fits the
+ * node's 64 MiB of a control message. A search compares a box with every view: its cost grows with both.
+ */
+export const maxBrands = 2_000;
+/** All names together as JSON, UTF-8: each viewer is told all labels in one message of at most 256 KiB. */
+export const maxBrandNamesBytes = 128 * 1024;
 /** As it is uploaded, before it is decoded, bytes. */
 export const maxBrandImageBytes = 8 * 1024 * 1024;
 /** As it is kept, a PNG no side of which is longer than this, pixels. */
@@ -23,8 +28,10 @@ export const embeddingsSchema = z.base64().max(Math.ceil((maxViewsPerImage * max
 /** Cosine similarity, 0..1, above which a mark bears the brand's name. */
 export const matchThresholdSchema = z.number().min(0).max(1);
 
+/** NFC before it is measured: composition may make a text longer. */
 export const brandNameSchema = z
   .string()
+  .normalize('NFC')
   .trim()
   .min(1, 'a brand needs a name')
   .max(100, 'at most 100 characters')
@@ -137,7 +144,13 @@ export const galleryFileSchema = z.object({
         threshold: matchThresholdSchema.nullable().default(null),
         /** PNG. */
         images: z
-          .array(z.object({ png: z.base64().max(Math.ceil((maxBrandImageBytes * 4) / 3)), box: pictureBoxSchema }))
+          .array(
+            z.object({
+              png: z.base64().max(Math.ceil((maxBrandImageBytes * 4) / 3)),
+              box: pictureBoxSchema,
+              marked: z.boolean().default(false).describe('somebody drew the box; else a model found it'),
+            }),
+          )
           .min(1)
           .max(maxImagesPerBrand),
       }),
