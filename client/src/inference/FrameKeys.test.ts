@@ -111,6 +111,19 @@ describe('keys of frames', () => {
     expect(keys.counts.strangers).toBeGreaterThan(0);
   });
 
+  it('a frame that came out under another timestamp is not found again in a later one', () => {
+    const from = { frames: 500, jitterMs: 0, drops: 0, begin: 0, driftPpm: 0, delayMs: 0, delayJitterMs: 0 };
+    // A repeated picture, 45 ms on, where the clock went 40 ms back; and the frame written next, 120 ms on.
+    const repeated = { ...from, fps: 24, repeats: 0.02, seed: 1657097863, jump: { atFrame: 303, ms: -40 } };
+    const next = { ...from, fps: 25, seed: 0, jump: { atFrame: 29, ms: -114.5 } };
+    for (const pipeline of [repeated, next]) {
+      const { wrong, right, keys } = run(pipeline);
+      expect(wrong).toBe(0);
+      expect(right).toBeGreaterThan(300);
+      expect(keys.timing).toBe('known');
+    }
+  });
+
   it('layers of one picture, which have its timestamp, are one frame', () => {
     const { keys } = run(calm);
     const id = 10_000;
@@ -130,7 +143,20 @@ describe('keys of frames', () => {
       expect(keys.encoded((id * 7919 * 90 * 13) >>> 0, atMs + 5)).toBeUndefined();
     }
     expect(keys.timing).toBe('unknown');
-    expect(keys.reason).toMatch(/does not tell/);
+    expect(keys.reason).toMatch(/could not be proven yet/);
+  });
+
+  it('says that the browser is to blame only where encoded frames have no timestamp', () => {
+    const silent = new FrameKeys();
+    const paused = new FrameKeys();
+    for (let atMs = 0; atMs < 15_000; atMs += 33) {
+      for (const keys of [silent, paused]) {
+        if (keys.mayWrite(atMs * 1000, atMs)) keys.written({ id: atMs, timestampUs: atMs * 1000 }, atMs);
+      }
+      expect(silent.encoded(undefined, atMs + 5)).toBeUndefined();
+    }
+    expect(silent.reason).toMatch(/does not tell/);
+    expect(paused.reason).toMatch(/could not be proven yet/);
   });
 
   const anything = {

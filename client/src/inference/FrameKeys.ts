@@ -11,6 +11,8 @@ export interface WrittenFrame {
 
 interface PendingFrame extends WrittenFrame {
   writtenAtMs: number;
+  /** An encoded frame that fits nothing came since: it may have been this one, so that nothing later proves to be it. */
+  isSpoiled?: boolean;
 }
 
 /** RTP ticks; libwebrtc rounds capture times to whole ms and smooths some clocks over some frames, up to 4 ms. */
@@ -63,6 +65,8 @@ export class FrameKeys {
   #turn = 0;
   #checkingSinceMs: number | undefined;
   #nowMs = 0;
+  /** The last encoded frame came without its RTP timestamp. */
+  #isUnstamped = false;
 
   get timing(): Timing {
     if (this.#known) return 'known';
@@ -72,7 +76,9 @@ export class FrameKeys {
 
   get reason(): string | undefined {
     if (this.timing !== 'unknown') return undefined;
-    return 'this browser does not tell under which timestamp a frame is sent';
+    return this.#isUnstamped
+      ? 'this browser does not tell under which timestamp a frame is sent'
+      : 'the timing could not be proven yet';
   }
 
   /** Whether a captured frame may go to the encoder now; others are left out. Call once for each captured frame. */
@@ -115,8 +121,10 @@ export class FrameKeys {
   }
 
   /** An encoded frame, in their order. Answers the id of the frame that it is, where that is certain. */
-  encoded(rtpTimestamp: number, nowMs: number): number | undefined {
+  encoded(rtpTimestamp: number | undefined, nowMs: number): number | undefined {
     this.#nowMs = nowMs;
+    this.#isUnstamped = rtpTimestamp === undefined;
+    if (rtpTimestamp === undefined) return undefined;
     // Layers of one picture.
     if (rtpTimestamp === this.#lastRtp) return undefined;
     this.#lastRtp = rtpTimestamp;
@@ -151,9 +159,11 @@ export class FrameKeys {
     const hits = this.#pending.filter((frame) => Math.abs(errorOf(frame)) <= toleranceTicks);
     const near = this.#pending.filter((frame) => Math.abs(errorOf(frame)) <= 2 * toleranceTicks);
     const [hit] = hits;
-    if (!hit || near.length > 1) {
+    if (!hit || near.length > 1 || hit.isSpoiled) {
       if (hit) this.counts.ambiguous++;
       else this.counts.strangers++;
+      if (hit) this.#pending.splice(0, this.#pending.indexOf(hit) + 1);
+      for (const frame of this.#pending) frame.isSpoiled = true;
       if (++this.#strangersInARow >= maxStrangers) this.#doubt(nowMs);
       return undefined;
     }
