@@ -58,11 +58,13 @@ def noise(rng: np.random.Generator, picture: np.ndarray) -> np.ndarray:
         return picture
     bank = _noise_bank()
     height, width = picture.shape[:2]
+    if width > 1023:
+        bank = np.hstack([bank, bank[::-1]])
     sigma = rng.uniform(1, 7) if rng.random() < 0.8 else rng.uniform(7, 16)
     planes = 3 if rng.random() < 0.5 else 1
     parts = []
     for _ in range(planes):
-        y, x = int(rng.integers(0, 1024 - min(height, 1023))), int(rng.integers(0, 1024 - min(width, 1023)))
+        y, x = int(rng.integers(0, 1024 - min(height, 1023))), int(rng.integers(0, bank.shape[1] - min(width, bank.shape[1] - 1)))
         parts.append(bank[y : y + height, x : x + width] * sigma)
     grain = np.stack(parts, 2) if planes == 3 else parts[0][..., None]
     return np.clip(picture + grain, 0, 255).astype(np.uint8)

@@ -15,6 +15,8 @@ from onnx_graph import Graph
 from paths import crop_margin, crop_size, embedding_dim, input_height, input_width, mark_count
 
 opset = 16
+# Names inside the graph: the embedder between them can be taken out of the file.
+crops_edge, embeddings_edge = "crops", "cropEmbeddings"
 # Halvings of the input that crops are read from: as crops.crop does.
 levels = 4
 level_steps = (1.25, 2.5, 5.0)
@@ -113,7 +115,7 @@ def _crops(g: Graph, images: str, boxes: str, count: int) -> str:
     grid = g.op("Reshape", grid, g.ints(0, count * crop_size, crop_size, 2))
     crops = g.op("GridSample", mosaic, grid, mode="bilinear", padding_mode="border", align_corners=0)
     crops = g.op("Reshape", crops, g.ints(0, 3, count, crop_size, crop_size))
-    return g.op("Reshape", g.op("Transpose", crops, perm=[0, 2, 1, 3, 4]), g.ints(-1, 3, crop_size, crop_size))
+    return g.op("Reshape", g.op("Transpose", crops, perm=[0, 2, 1, 3, 4]), g.ints(-1, 3, crop_size, crop_size), output=crops_edge)
 
 
 def _embeddings(g: Graph, crops: str, net: Embedder, count: int) -> str:
@@ -124,7 +126,7 @@ def _embeddings(g: Graph, crops: str, net: Embedder, count: int) -> str:
     w = g.weight("embedder.out.weight", net.out.weight.detach().numpy())
     b = g.weight("embedder.out.bias", net.out.bias.detach().numpy())
     x = g.op("Gemm", x, w, b, transB=1)
-    x = g.op("Div", x, g.op("Max", g.op("ReduceL2", x, axes=[1], keepdims=1), g.constant(1e-12)))
+    x = g.op("Div", x, g.op("Max", g.op("ReduceL2", x, axes=[1], keepdims=1), g.constant(1e-12)), output=embeddings_edge)
     return g.op("Reshape", x, g.ints(-1, count, embedding_dim))
 
 

@@ -25,8 +25,9 @@ class Graph:
         self._count += 1
         return f"{hint}_{self._count}"
 
-    def op(self, kind: str, *inputs: str, outputs: int = 1, **attributes):
-        names = [self.fresh(kind.lower()) for _ in range(outputs)]
+    def op(self, kind: str, *inputs: str, outputs: int = 1, output: str | None = None, **attributes):
+        """Adds a node; returns the name of its output (a list where there are several)."""
+        names = [output or self.fresh(kind.lower()) for _ in range(outputs)]
         self.nodes.append(helper.make_node(kind, list(inputs), names, name=names[0], **attributes))
         return names[0] if outputs == 1 else names
 

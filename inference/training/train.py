@@ -16,7 +16,7 @@ import sys
 import time
 from pathlib import Path
 
-steps_in_order = ("render-cache", "render", "embedder", "detector", "export", "gallery", "evaluate")
+steps_in_order = ("render-cache", "render", "embedder", "detector", "export", "gallery", "thresholds", "evaluate")
 
 
 def parse() -> argparse.Namespace:
@@ -100,6 +100,12 @@ def run_step(step: str, arguments: argparse.Namespace) -> None:
         from gallery import write_gallery
 
         print(write_gallery())
+    elif step == "thresholds":
+        from thresholds import choose
+        from weights import export_runs
+
+        choose()
+        print(json.dumps(export_runs()))
     elif step == "evaluate":
         from evaluate import evaluate
 

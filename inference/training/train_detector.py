@@ -217,7 +217,7 @@ class DetectionCheck:
 
 
 def train_detector(
-    minutes: float | None, steps: int | None, resume: bool, seed: int = 2, batch: int = 8, threads: int | None = None,
+    minutes: float | None, steps: int | None, resume: bool, seed: int = 2, batch: int = 4, threads: int | None = None,
     start: dict[str, Tensor] | None = None, validate: bool = True, name: str = "detector", log_every: int = 25,
 ) -> dict[str, float]:
     """Returns the first and last mean loss and, where asked for, AP50 on the validation brands."""
@@ -268,7 +268,7 @@ def train_detector(
                 logits, distances = net(x)
             heat_part = heat_loss(logits[:, 0].float(), heat, heat_weight)
             box_part = box_loss(distances, wanted, box_weight)
-            loss = heat_part + 2.0 * box_part
+            loss = heat_part + 4.0 * box_part
             optimiser.zero_grad(set_to_none=True)
             loss.backward()
             torch.nn.utils.clip_grad_norm_(net.parameters(), 10.0)

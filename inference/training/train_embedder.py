@@ -55,16 +55,19 @@ class CropPool:
 
 
 def squares(stored: Tensor, generator: np.random.Generator, shift: float, zoom: float, degrees: float) -> Tensor:
-    """[n,3,80,80] -> [n,3,64,64]: the crop of a box that is a little off, as a detector's boxes are."""
+    """[n,3,80,80] -> [n,3,64,64]: the crop of a box that is off as a detector's boxes are.
+
+    `shift` (halves of the crop) and `zoom` (logarithm) are standard deviations, `degrees` is a bound.
+    """
     n = len(stored)
     base = crop_size / stored_size
-    scale = base * np.exp(generator.uniform(-zoom, zoom, n))
+    scale = base * np.exp(generator.normal(0, zoom, n).clip(-0.4, 0.4))
     turn = np.deg2rad(generator.uniform(-degrees, degrees, n))
-    stretch = np.exp(generator.uniform(-zoom / 2, zoom / 2, n))
+    stretch = np.exp(generator.normal(0, zoom / 3, n).clip(-0.2, 0.2))
     theta = np.zeros((n, 2, 3), np.float32)
     theta[:, 0, 0], theta[:, 0, 1] = scale * np.cos(turn) * stretch, -scale * np.sin(turn)
     theta[:, 1, 0], theta[:, 1, 1] = scale * np.sin(turn), scale * np.cos(turn) / stretch
-    theta[:, :, 2] = generator.uniform(-shift, shift, (n, 2)) * base
+    theta[:, :, 2] = generator.normal(0, shift, (n, 2)).clip(-0.45, 0.45) * base
     grid = F.affine_grid(torch.from_numpy(theta).to(stored.device), [n, 3, crop_size, crop_size], align_corners=False)
     return F.grid_sample(stored, grid, mode="bilinear", padding_mode="border", align_corners=False)
 
@@ -101,7 +104,7 @@ def easy_views(alphas: np.ndarray, labels: np.ndarray, rng: np.random.Generator)
     """float32 [n,3,64,64]: clean views a little off, turned and noisy."""
     views = torch.from_numpy(clean_views(alphas, labels, rng).astype(np.float32))
     edge = (stored_size - crop_size) // 2
-    views = squares(F.pad(views, (edge,) * 4, mode="replicate"), rng, 0.08, 0.1, 25)
+    views = squares(F.pad(views, (edge,) * 4, mode="replicate"), rng, 0.05, 0.06, 25)
     return (views + torch.randn_like(views) * 0.04).clamp(0, 1)
 
 
@@ -140,7 +143,7 @@ class Validation:
 
 
 def train_embedder(
-    minutes: float | None, steps: int | None, resume: bool, seed: int = 1, batch: int = 256, threads: int | None = None,
+    minutes: float | None, steps: int | None, resume: bool, seed: int = 1, batch: int = 112, threads: int | None = None,
     start: dict[str, Tensor] | None = None, validate: bool = True, name: str = "embedder", log_every: int = 25,
 ) -> dict[str, float]:
     """Returns the first and last mean loss and, where asked for, the validation figures."""
@@ -168,7 +171,7 @@ def train_embedder(
     check = Validation(bank) if validate else None
     print(f"embedder: {parameter_count(net)} parameters, {len(bank.classes)} classes, {pool.count} crops", flush=True)
     rng = np.random.default_rng([seed, run.step])
-    paired = batch // 2
+    paired = batch * 5 // 7
     sums: list[list[float]] = []
     first: float | None = None
     last = 0.0
@@ -182,7 +185,7 @@ def train_embedder(
             pool.refresh()
             refreshed = time.time()
         stored, labels = pool.draw(rng, batch)
-        seen = recolour(squares(to_tensor(stored).to(where), rng, 0.08, 0.1, 6), rng)
+        seen = recolour(squares(to_tensor(stored).to(where), rng, 0.13, 0.13, 6), rng)
         # At first clean marks in other colours, turned: from camera views alone nothing is learned for a long time.
         easy = rng.random(batch) < 1.0 - (run.step - easy_steps) / easy_steps
         if easy.any():

@@ -13,11 +13,11 @@ from torch import Tensor, nn
 
 from export import build, opset, save
 from nets import ConvUnit, Detector, Embedder, Residual, parameter_count
-from paths import crop_margin, crop_size, embedding_dim, input_height, input_width, mark_count, model_folder, runs_folder
+from paths import crop_margin, crop_size, embedding_dim, input_height, input_width, mark_count, model_folder, runs_folder, training_folder
 
 model_file = model_folder / "brands.onnx"
-# Chosen on the validation brands and the training clips (evaluate.py measures them on others).
-thresholds = {"scoreThreshold": 0.3, "nmsIou": 0.5, "matchThreshold": 0.62, "unknownThreshold": 0.55}
+# Before thresholds.py has chosen.
+first_thresholds = {"scoreThreshold": 0.25, "nmsIou": 0.5, "matchThreshold": 0.62, "unknownThreshold": 0.55}
 
 
 def averaged(name: str, net: nn.Module, runs: Path = runs_folder) -> nn.Module:
@@ -30,6 +30,8 @@ def export_runs(runs: Path = runs_folder, folder: Path = model_folder) -> dict[s
     """The averaged weights of the last runs as brands.onnx with its model.json."""
     detector, embedder = averaged("detector", Detector(), runs), averaged("embedder", Embedder(), runs)
     file = folder / model_file.name
+    chosen = training_folder / "thresholds.json"
+    thresholds = json.loads(chosen.read_text("utf8")) if chosen.exists() else first_thresholds
     sha256 = save(build(detector, embedder), file)
     entry = {
         "id": "brands",
