@@ -75,14 +75,21 @@ export class GalleryIndex {
   }
 }
 
+const isLittleEndian = new Uint8Array(new Uint32Array([1]).buffer)[0] === 1;
+
+function floatsOf(view: DataView): Float32Array {
+  return Float32Array.from({ length: view.byteLength / 4 }, (_, i) => view.getFloat32(i * 4, true));
+}
+
 /** Base64 of float32 little endian to floats, normalised again; throws RangeError on a length that is no whole vector. */
 export function readEmbeddings(base64: string): Float32Array {
-  const bytes = Uint8Array.from(atob(base64), (character) => character.charCodeAt(0));
+  const text = atob(base64);
+  const bytes = new Uint8Array(text.length);
+  for (let i = 0; i < text.length; i++) bytes[i] = text.charCodeAt(i);
   if (bytes.length % (dimensions * 4) !== 0) {
     throw new RangeError(`${bytes.length} bytes are no whole number of vectors of ${dimensions} floats`);
   }
-  const view = new DataView(bytes.buffer);
-  const floats = Float32Array.from({ length: bytes.length / 4 }, (_, i) => view.getFloat32(i * 4, true));
+  const floats = isLittleEndian ? new Float32Array(bytes.buffer) : floatsOf(new DataView(bytes.buffer));
   for (let at = 0; at < floats.length; at += dimensions) normalise(floats, at);
   return floats;
 }
