@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { preferredCodec, readPublishQuery, widthOf } from './publishSettings.ts';
+import { defaultPublishSettings, preferredCodec, readPublishQuery, toRemember, widthOf } from './publishSettings.ts';
 
 describe('readPublishQuery', () => {
   it('reads what the public contract names', () => {
@@ -28,6 +28,14 @@ describe('readPublishQuery', () => {
     expect(readPublishQuery(query)).toEqual({ autostart: false });
     expect(readPublishQuery({ autostart: ['1', '0'], codec: null })).toEqual({ autostart: true });
   });
+});
+
+it('remembers what a person chose, and not what the URL asked for', () => {
+  const asked = { computeHere: true, height: 360 };
+  const next = { ...defaultPublishSettings, ...asked, frameRate: 15 };
+  expect(toRemember(next, defaultPublishSettings, asked)).toEqual({ ...defaultPublishSettings, frameRate: 15 });
+  const chosen = { ...next, height: 480 };
+  expect(toRemember(chosen, defaultPublishSettings, asked)).toMatchObject({ height: 480, computeHere: false });
 });
 
 describe('widthOf', () => {

@@ -81,6 +81,17 @@ export function readPublishQuery(query: LocationQuery): AskedByUrl {
   };
 }
 
+/** `next` without what is still only what the URL asked for: of that the settings of before stay. */
+export function toRemember(
+  next: PublishSettings,
+  before: PublishSettings,
+  asked: Partial<PublishSettings>,
+): PublishSettings {
+  const keys = Object.keys(asked) as (keyof PublishSettings)[];
+  const same = keys.filter((key) => key in before && next[key] === asked[key]);
+  return { ...next, ...Object.fromEntries(same.map((key) => [key, before[key]])) };
+}
+
 /** 16:9 of a height, even as encoders want it. */
 export function widthOf(height: number): number {
   return Math.round((height * 16) / 9 / 2) * 2;

@@ -147,9 +147,9 @@ export class FramePump {
 
   /** An encoded frame passes. */
   encoded(connection: number, rtpTimestamp: number | undefined): void {
-    if (connection !== this.#connection || rtpTimestamp === undefined) return;
+    if (connection !== this.#connection) return;
     const id = this.#keys.encoded(rtpTimestamp, performance.now());
-    if (id === undefined) return;
+    if (id === undefined || rtpTimestamp === undefined) return;
     this.#rtpOf.set(id, rtpTimestamp);
     this.#newestOut = id;
     if (this.#rtpOf.size > maxKeys) this.#rtpOf.delete(this.#rtpOf.keys().next().value!);
