@@ -100,7 +100,7 @@ describe('a Publication', () => {
     const transportId = transport.id as string;
     const audio = await publisher.request('produce', { transportId, kind: 'audio', rtpParameters: {} });
     await watcher.event('publicationStarted');
-    expect(inference.calls).toEqual([]);
+    expect(inference.callsOf('openTap')).toEqual([]);
     const video = await publisher.request('produce', { transportId, kind: 'video', rtpParameters: {} });
     expect(video.publicationId).toBe(audio.publicationId);
     await watcher.event('publicationChanged', ({ publication }) => publication.producers.length === 2);
