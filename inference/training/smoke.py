@@ -1,7 +1,6 @@
 """The whole way at toy size: drawn marks and text instead of downloads, seconds of training, export, and checks.
 
-Needs no network and no onnxruntime: what the exported graph computes is checked with onnx's reference where that is new
-enough to have GridSample, and by onnx.checker everywhere.
+Needs no network, no PyAV and no onnxruntime. The file is checked by onnx.checker and by reading its weights back.
 """
 
 from __future__ import annotations
