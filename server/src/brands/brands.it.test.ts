@@ -115,7 +115,11 @@ describe('bundled brands', () => {
     expect((await list()).total).toBe(2);
     await patch('acme', { threshold: null });
     await detachAll();
-    await names(await attach(), ['The acme', 'The bolt', 'The cask']);
+    // Switched off over a model that does not bring it, too.
+    const back = await attach();
+    await names(back, ['The acme', 'The cask']);
+    expect((await patch('bolt', { enabled: true })).status).toBe(200);
+    await names(back, ['The acme', 'The bolt', 'The cask']);
   });
 });
 
