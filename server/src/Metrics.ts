@@ -93,8 +93,13 @@ export class Metrics {
   });
   readonly galleryPushes = new Counter({
     name: 'framelock_gallery_pushes_total',
-    help: 'Galleries sent to inference nodes, by outcome: taken, failed (sent again)',
+    help: 'Galleries sent to inference nodes, by outcome: taken, failed (sent again), refused (not sent again until it changes)',
     labelNames: ['outcome'],
+    registers: this.#registers,
+  });
+  readonly galleryBrandsLeftOut = new Counter({
+    name: 'framelock_gallery_brands_left_out_total',
+    help: 'Brands that a gallery was made without, for they fit no message: by their own facts, or there are too many',
     registers: this.#registers,
   });
   readonly brandEmbeddings = new Counter({

@@ -7,11 +7,13 @@ import {
   type GalleryFile,
   type ImportResult,
   maxBrandImageBytes,
+  maxBrandNamesBytes,
   maxBrands,
   maxImagesPerBrand,
   type PictureBox,
   Refusal,
 } from '../protocol/index.ts';
+import { nameBytes } from './brandState.ts';
 import type { Embedder } from './Embedder.ts';
 import type { ImageSandbox } from './image/ImageSandbox.ts';
 import { markedBox, pictureBoxOf, storedBox, wholePicture } from './storedBox.ts';
@@ -34,6 +36,9 @@ export interface GivenImage {
   box?: PictureBox | undefined;
 }
 
+/** What tells a brand from another. */
+type NamedBrand = Pick<KnownBrand, 'id' | 'name' | 'origin'> & { images: readonly { sha256: string }[] };
+
 /** What users do to the gallery. Nothing that is refused leaves a trace. */
 export class BrandEdits {
   readonly #options: BrandEditsOptions;
@@ -48,7 +53,7 @@ export class BrandEdits {
     if (given.length === 0) throw new Refusal('badRequest', 'a brand needs an image: add one as the field `images`');
     this.#requireFew(given.length);
     const brand = { id: newId(), name: name.normalize('NFC'), enabled: true, threshold: null };
-    await this.#requireRoomFor(brand.name);
+    requireRoomFor(await this.#options.brands(), brand.name);
     await this.#insert(brand, await this.#take(given, []));
     await this.#options.onChanged();
     return brand.id;
@@ -74,7 +79,10 @@ export class BrandEdits {
     const wanted = name?.normalize('NFC');
     const all = await brands();
     if (!all.some((brand) => brand.id === id)) throw notFound();
-    if (wanted !== undefined) refuseSame(all, wanted, id);
+    if (wanted !== undefined) {
+      refuseSame(all, wanted, id);
+      requireRoomForName(all, wanted, id);
+    }
     const change = definedOf({ name: wanted, ...rest });
     if (Object.keys(change).length === 0) return;
     const outcome = await store.change(id, change);
@@ -128,9 +136,11 @@ export class BrandEdits {
     this.#importing = true;
     const result: ImportResult = { added: 0, unchanged: 0, refused: [] };
     try {
+      // Once: after each insertion the whole gallery would be read anew. Names are unique in the database itself.
+      const all: NamedBrand[] = [...(await this.#options.brands())];
       for (const brand of brands) {
         try {
-          result[await this.#importOne(brand)]++;
+          result[await this.#importOne(brand, all)]++;
         } catch (error) {
           if (!(error instanceof Refusal)) throw error;
           result.refused.push({ name: brand.name, reason: error.message });
@@ -144,12 +154,15 @@ export class BrandEdits {
     return result;
   }
 
-  async #importOne({ images, ...facts }: GalleryFile['brands'][number]): Promise<'added' | 'unchanged'> {
+  /** Adds it to `all`, too. */
+  async #importOne(
+    { images, ...facts }: GalleryFile['brands'][number],
+    all: NamedBrand[],
+  ): Promise<'added' | 'unchanged'> {
     const name = facts.name.normalize('NFC');
     const given = images.map(({ png, box, marked }) => {
       return { bytes: Buffer.from(png, 'base64'), box: storedBox(box, marked) };
     });
-    const all = await this.#options.brands();
     const same = all.find((brand) => brand.origin === 'own' && isSame(brand.name, name));
     if (
       same &&
@@ -159,14 +172,15 @@ export class BrandEdits {
       )
     )
       return 'unchanged';
-    refuseSame(all, name);
-    await this.#requireRoomFor(name);
+    requireRoomFor(all, name);
     const kept: NewBrandImage[] = [];
     for (const [i, { bytes, box }] of given.entries()) {
       const { image } = await this.#checked({ bytes, box }, i, kept, false);
       kept.push({ ...image, position: i, box });
     }
-    await this.#insert({ ...facts, id: newId(), name }, kept);
+    const brand = { ...facts, id: newId(), name };
+    await this.#insert(brand, kept);
+    all.push({ ...brand, origin: 'own', images: kept });
     return 'added';
   }
 
@@ -179,12 +193,6 @@ export class BrandEdits {
     if (!brand) throw notFound();
     if (brand.origin === 'bundled') throw new Refusal('conflict', otherwise);
     return brand;
-  }
-
-  async #requireRoomFor(name: string): Promise<void> {
-    const all = await this.#options.brands();
-    if (all.length >= maxBrands) throw new Refusal('conflict', `there are ${maxBrands} brands: delete one first`);
-    refuseSame(all, name);
   }
 
   #requireFew(images: number): void {
@@ -237,7 +245,7 @@ function sha256Of(bytes: Uint8Array): string {
   return createHash('sha256').update(bytes).digest('hex');
 }
 
-function sameImages({ images }: KnownBrand, sha256s: readonly string[]): boolean {
+function sameImages({ images }: NamedBrand, sha256s: readonly string[]): boolean {
   const sorted = images.map(({ sha256 }) => sha256).sort();
   return sorted.join() === [...sha256s].sort().join();
 }
@@ -246,7 +254,20 @@ function isSame(one: string, other: string): boolean {
   return one.toLowerCase() === other.toLowerCase();
 }
 
-function refuseSame(all: readonly KnownBrand[], name: string, except?: string): void {
+function requireRoomFor(all: readonly NamedBrand[], name: string): void {
+  if (all.length >= maxBrands) throw new Refusal('conflict', `there are ${maxBrands} brands: delete one first`);
+  refuseSame(all, name);
+  requireRoomForName(all, name);
+}
+
+/** Each viewer is told all names in one message. */
+function requireRoomForName(all: readonly NamedBrand[], name: string, except?: string): void {
+  const bytes = (sum: number, brand: NamedBrand) => sum + (brand.id === except ? 0 : nameBytes(brand.name));
+  if (all.reduce(bytes, nameBytes(name)) <= maxBrandNamesBytes) return;
+  throw new Refusal('conflict', `all names together have at most ${maxBrandNamesBytes / 1024} KiB: make some shorter`);
+}
+
+function refuseSame(all: readonly NamedBrand[], name: string, except?: string): void {
   const same = all.find((brand) => brand.id !== except && isSame(brand.name, name));
   if (!same) return;
   if (same.origin === 'own') throw nameTaken(same.name);

@@ -6,7 +6,7 @@ import { type BrandModel, brandModelSchema, type Gallery, maxBrands, Refusal } f
 import { limitConcurrency } from '../sources/limitConcurrency.ts';
 import { BrandEdits } from './BrandEdits.ts';
 import { BrandModels } from './BrandModels.ts';
-import { brandState, galleryOf } from './brandState.ts';
+import { brandState, byOriginAndName, galleryOf } from './brandState.ts';
 import { bundledBrandRow } from './bundledBrand.ts';
 import { Embedder } from './Embedder.ts';
 import { GalleryPush } from './GalleryPush.ts';
@@ -52,6 +52,8 @@ export class Brands {
   readonly #galleries = new Map<string, Gallery>();
   readonly #timers = new Set<ReturnType<typeof setTimeout>>();
   #snapshot: Snapshot = { revision: -1, model: null, brands: [] };
+  #counted: { brands: KnownBrand[]; sha256: string | undefined; counts: Map<string, number> } | undefined;
+  #sorted: { brands: KnownBrand[]; sorted: readonly KnownBrand[] } | undefined;
   #closed = false;
 
   private constructor({ store, metrics, logger }: BrandsOptions) {
@@ -100,6 +102,13 @@ export class Brands {
     return this.#snapshot.brands;
   }
 
+  /** As `list`, own ones first, then by name. */
+  async sorted(): Promise<readonly KnownBrand[]> {
+    const brands = await this.list();
+    if (this.#sorted?.brands !== brands) this.#sorted = { brands, sorted: brands.toSorted(byOriginAndName) };
+    return this.#sorted.sorted;
+  }
+
   async get(id: string): Promise<KnownBrand> {
     const brand = (await this.list()).find((one) => one.id === id);
     if (!brand) throw new Refusal('notFound', 'there is no such brand');
@@ -119,16 +128,20 @@ export class Brands {
 
   /** How many brands are in each state, as last read. */
   counts(): Map<string, number> {
+    const { brands } = this.#snapshot;
+    const sha256 = this.#modelSha256;
+    if (this.#counted?.brands === brands && this.#counted.sha256 === sha256) return this.#counted.counts;
     const counts = new Map<string, number>([
       ['ready', 0],
       ['waiting', 0],
       ['off', 0],
       ['failed', 0],
     ]);
-    for (const brand of this.#snapshot.brands) {
-      const { state } = this.stateOf(brand);
+    for (const brand of brands) {
+      const { state } = brandState(brand, sha256);
       counts.set(state, counts.get(state)! + 1);
     }
+    this.#counted = { brands, sha256, counts };
     return counts;
   }
 
@@ -145,7 +158,13 @@ export class Brands {
   #galleryFor(sha256: string): Gallery {
     let gallery = this.#galleries.get(sha256);
     if (gallery?.revision !== this.#snapshot.revision) {
-      gallery = galleryOf(this.#snapshot.revision, sha256, this.#snapshot.brands);
+      const made = galleryOf(this.#snapshot.revision, sha256, this.#snapshot.brands);
+      ({ gallery } = made);
+      if (made.leftOut.length > 0) {
+        this.#metrics.galleryBrandsLeftOut.inc(made.leftOut.length);
+        const [first] = made.leftOut;
+        this.#logger.warn({ brands: made.leftOut.length, first }, 'brands do not fit into the gallery');
+      }
       // Of a model that nobody has any more it would stay for ever.
       if (this.#galleries.size > 4) this.#galleries.clear();
       this.#galleries.set(sha256, gallery);
@@ -207,15 +226,16 @@ export class Brands {
     if (bundledSha256 !== present.sha256) await this.#takeBundled(present);
   }
 
-  /** Replaces the bundled brands by those of this model; what users set of them stays. */
+  /** Replaces the bundled brands by those of this model, as far as own ones leave room; what users set of them stays. */
   async #takeBundled({ sha256 }: BrandModel): Promise<void> {
     const [node] = this.#models.nodes(sha256);
     if (!node) return;
     const taken = new Set<string>();
+    const own = (await this.#store.list()).filter(({ origin }) => origin === 'own').length;
     for await (const page of this.#models.bundled(node, sha256)) {
       const rows: BundledBrandRow[] = [];
       for (const brand of page) {
-        const row = taken.has(brand.slug) || taken.size >= maxBrands ? undefined : bundledBrandRow(brand, sha256);
+        const row = taken.has(brand.slug) || own + taken.size >= maxBrands ? undefined : bundledBrandRow(brand, sha256);
         if (row) rows.push(row);
         else this.#logger.warn({ slug: brand.slug }, 'a bundled brand is not usable');
         if (row) taken.add(row.id);
@@ -224,7 +244,11 @@ export class Brands {
         await this.#store.putBundled(rows.slice(at, at + bundledBatch));
       }
     }
-    if (taken.size > 0) await this.#store.retireBundledExcept([...taken]);
+    if (taken.size === 0) {
+      // Its gallery is of another version of its model, or missing: another node may have one that fits.
+      return this.#logger.warn({ modelSha256: sha256 }, 'the brand model brings no brands');
+    }
+    await this.#store.retireBundledExcept([...taken]);
     // Last: what is not whole is begun again.
     await this.#store.setBundledSha256(sha256);
     this.#logger.info({ brands: taken.size, modelSha256: sha256 }, 'bundled brands taken over');

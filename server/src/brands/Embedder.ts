@@ -8,6 +8,8 @@ import { markedBox } from './storedBox.ts';
 
 const timeoutMs = 15_000;
 const retryMs = 2_000;
+/** While many are embedded, how often that is told. */
+const tellEveryMs = 1_000;
 /** Of an image whose node does not answer, before it is left alone until a node returns. */
 const maxAttempts = 3;
 
@@ -86,11 +88,16 @@ export class Embedder {
       const present = nodes();
       if (!present || present.nodes.length === 0) return;
       let later = false;
+      let toldAt = performance.now();
       for (const { id, brandId } of await store.toEmbed(present.sha256, failed)) {
         if (this.#closed || nodes()?.sha256 !== present.sha256) return;
         const image = await store.image(brandId, id);
         if (image && !(await this.#embedStored(image, present.sha256))) later = true;
+        if (performance.now() - toldAt < tellEveryMs) continue;
+        await this.#options.onEmbedded();
+        toldAt = performance.now();
       }
+      await this.#options.onEmbedded();
       if (later) this.#retry();
     } catch (error) {
       metrics.databaseFaults.inc();
@@ -103,7 +110,7 @@ export class Embedder {
 
   /** False: again later. */
   async #embedStored(image: BrandImageRow, sha256: string): Promise<boolean> {
-    const { store, onEmbedded } = this.#options;
+    const { store } = this.#options;
     let result: Pick<BrandImageRow, 'embeddings' | 'modelSha256' | 'problem'> & { box?: PictureBox };
     try {
       const marked = markedBox(image.box);
@@ -123,7 +130,6 @@ export class Embedder {
     }
     this.#attempts.delete(image.id);
     await store.setEmbedded(image.id, result);
-    await onEmbedded();
     return true;
   }
 

@@ -14,7 +14,7 @@ import {
 } from '../protocol/index.ts';
 import { errors, json } from './answers.ts';
 import { brandFormSchema, maxFormBytes, readImages, readName } from './brandForm.ts';
-import { brandView, byOriginAndName } from './brandView.ts';
+import { brandView } from './brandView.ts';
 import type { HttpContext } from './context.ts';
 import { adminOnly, atMost, maxJsonBytes, takes } from './middleware.ts';
 
@@ -49,14 +49,14 @@ export function addBrandRoutes(app: OpenAPIHono, http: HttpContext): void {
     async (context) => {
       const { query, origin, enabled, offset, limit } = context.req.valid('query');
       const part = query?.trim().normalize('NFC').toLowerCase() ?? '';
-      const all = await brands.list();
+      const all = await brands.sorted();
       const fit = all.filter(
         (brand) =>
           brand.name.toLowerCase().includes(part) &&
           (origin === undefined || brand.origin === origin) &&
           (enabled === undefined || brand.enabled === (enabled === 'true')),
       );
-      const page = fit.sort(byOriginAndName).slice(offset, offset + limit);
+      const page = fit.slice(offset, offset + limit);
       return context.json(
         {
           brands: page.map((brand) => brandView(brand, brands)),

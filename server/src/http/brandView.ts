@@ -17,9 +17,3 @@ export function brandView(brand: KnownBrand, brands: Brands): BrandView {
 function imageView({ id, brandId, width, height, box }: BrandImageFacts): BrandImageView {
   return { id, width, height, box: pictureBoxOf(box), url: `/api/v1/brands/${brandId}/images/${id}` };
 }
-
-/** Own ones first, then by name. */
-export function byOriginAndName(a: KnownBrand, b: KnownBrand): number {
-  if (a.origin !== b.origin) return a.origin === 'own' ? -1 : 1;
-  return a.name.localeCompare(b.name, 'en', { sensitivity: 'base', numeric: true }) || (a.id < b.id ? -1 : 1);
-}
