@@ -15,7 +15,7 @@ import {
 import { type WebSocket, WebSocketServer } from 'ws';
 import type { z } from 'zod';
 
-/** A gallery of 5,000 brands with four views each takes 14 MB. */
+/** A gallery of 2,000 brands with forty views each takes 55 MB. */
 const maxMessageBytes = 64 * 1024 * 1024;
 /** A caller that keeps sending what is no message is no server of ours. */
 const maxMalformed = 20;
