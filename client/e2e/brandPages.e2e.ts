@@ -57,7 +57,7 @@ describe('brands in our pages', () => {
   let page: Page;
 
   beforeAll(async () => {
-    product = await Product.create();
+    product = await Product.create({ MODEL: 'brands' });
     browser = await openBrowser();
     page = await (await browser.newContext(viewport)).newPage();
     await eventually('brands are answered', async () => (await list()).total >= 0);
