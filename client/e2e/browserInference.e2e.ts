@@ -67,6 +67,8 @@ describe('detections computed in the publisher’s browser', { timeout: 360_000 
     );
     const analysis = await analysisOf(stream.id);
     console.log(JSON.stringify({ codec, analysis }));
+    // A duration, not a time of day.
+    expect(analysis.stageMs?.publish).toBeLessThan(60_000);
     // Not `timing` as well: at this very moment a busy encoder may have it checked again, and boxes pause for that.
     expect(analysis).toMatchObject({ state: 'running', computedBy: 'browser', modelId: 'marker' });
     expect(problems).toEqual([]);

@@ -101,8 +101,8 @@ export class FramePump {
       return frame.close();
     }
     const id = this.#nextId++;
-    this.#offer({ id, frame: frame.clone() });
     this.#facts.set(id, { capturedAtMs: unixMs(), analysedAtMs: 0, width, height });
+    this.#offer({ id, frame: frame.clone() });
     this.#forgetOld();
     this.#keys.written({ id, timestampUs }, nowMs);
     // Closed by the sink, or by us where that is gone.
