@@ -18,7 +18,7 @@ export default defineConfig([
     '**/node_modules/',
     '**/dist/',
     '**/data/',
-    '.cache/',
+    '**/.cache/',
     'coverage/',
     'client/e2e/out/',
     'client/public/',
