@@ -19,7 +19,9 @@ from render import shards_folder
 from running import Run, device, half_precision, use_threads
 
 
-window_size, window_share = 320, 0.65
+window_size, window_share = 320, 0.75
+# Windows are cut this much larger or smaller (logarithm, uniform) and scaled to window_size.
+window_zoom = 0.4
 
 
 class ScenePool:
@@ -77,16 +79,19 @@ def _vary(rng: np.random.Generator, picture: np.ndarray, boxes: np.ndarray) -> t
 
 
 def _window(rng: np.random.Generator, picture: np.ndarray, boxes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """A square window of the picture, around one of its marks where it has any."""
+    """A square window of the picture at another scale, around one of its marks where it has any."""
     height, width = picture.shape[:2]
-    x, y = rng.integers(0, width - window_size + 1), rng.integers(0, height - window_size + 1)
+    side = min(int(round(window_size * np.exp(rng.uniform(-window_zoom, window_zoom)))), height, width)
+    x, y = rng.integers(0, width - side + 1), rng.integers(0, height - side + 1)
     if len(boxes) and rng.random() < 0.85:
         box = boxes[int(rng.integers(len(boxes)))]
-        x = (box[0] + box[2]) / 2 - rng.uniform(0.25, 0.75) * window_size
-        y = (box[1] + box[3]) / 2 - rng.uniform(0.25, 0.75) * window_size
-    x, y = int(np.clip(x, 0, width - window_size)), int(np.clip(y, 0, height - window_size))
-    boxes = _clipped(boxes, -x, -y, window_size, window_size)
-    return picture[y : y + window_size, x : x + window_size], boxes
+        x = (box[0] + box[2]) / 2 - rng.uniform(0.25, 0.75) * side
+        y = (box[1] + box[3]) / 2 - rng.uniform(0.25, 0.75) * side
+    x, y = int(np.clip(x, 0, width - side)), int(np.clip(y, 0, height - side))
+    boxes = _clipped(boxes, -x, -y, side, side)
+    boxes[:, :4] *= window_size / side
+    way = cv2.INTER_AREA if side > window_size else cv2.INTER_LINEAR
+    return cv2.resize(picture[y : y + side, x : x + side], (window_size, window_size), interpolation=way), boxes
 
 
 def _clipped(boxes: np.ndarray, dx: int, dy: int, width: int, height: int) -> np.ndarray:
@@ -107,9 +112,10 @@ def _batches(pool: ScenePool, size: int, out: queue.Queue, stop: threading.Event
             # Mostly windows around a mark: more marks a second than whole pictures, which large marks need.
             windows = rng.random() < window_share
             for _ in range(size + size // 2 if windows else size):
-                picture, boxes = _vary(rng, *pool.draw())
+                picture, boxes = pool.draw()
                 if windows:
                     picture, boxes = _window(rng, picture, boxes)
+                picture, boxes = _vary(rng, picture, boxes)
                 pictures.append(picture)
                 parts.append(targets(boxes[:, :4], boxes[:, 4], *picture.shape[:2]))
             batch = (np.stack(pictures), *(np.stack(column) for column in zip(*parts)))
@@ -217,7 +223,7 @@ class DetectionCheck:
 
 
 def train_detector(
-    minutes: float | None, steps: int | None, resume: bool, seed: int = 2, batch: int = 4, threads: int | None = None,
+    minutes: float | None, steps: int | None, resume: bool, seed: int = 2, batch: int = 8, threads: int | None = None,
     start: dict[str, Tensor] | None = None, validate: bool = True, name: str = "detector", log_every: int = 25,
 ) -> dict[str, float]:
     """Returns the first and last mean loss and, where asked for, AP50 on the validation brands."""

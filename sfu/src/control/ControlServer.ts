@@ -34,7 +34,7 @@ export interface ControlServerOptions {
 
 const maxConnections = 1024;
 /** Of a server that has the secret: what it forwards may be larger than what a peer may send it. */
-const maxControlBytes = 8 * 1024 * 1024;
+export const maxControlBytes = 8 * 1024 * 1024;
 const events = Object.keys(sfuControlContract.events) as EventOf<SfuControlContract>[];
 
 /**
