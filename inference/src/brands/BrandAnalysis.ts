@@ -29,7 +29,10 @@ export class BrandAnalysis {
     marks.length = 0;
     for (const [i, { label, score, x, y, w, h }] of objects.entries()) {
       const brand = namer.index.brands[label - 1];
-      if (brand) marks.push({ trackId: trackIds[i]!, brandId: brand.id, name: brand.name, score, x, y, w, h });
+      if (!brand) continue;
+      const trackId = trackIds[i]!;
+      const leadTicks = namer.leadTicksOf(trackId);
+      marks.push({ trackId, brandId: brand.id, name: brand.name, score, x, y, w, h, leadTicks });
     }
     this.#exposure.update({ marks, rtpTicks: ticks, wallMs, picture });
   }

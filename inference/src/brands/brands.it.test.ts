@@ -47,7 +47,7 @@ interface Named extends DetectedObject {
   name: string;
 }
 
-/** All at once, so that they share batches. */
+/** All at once, so that they share batches; each as a still picture, for a name may take three Frames. */
 async function nameAll(pictures: Drawing[], own: { name: string; embeddings: string }[] = []): Promise<Named[][]> {
   const { detector } = lease;
   const runs = pictures.map(({ rgba, width, height }) => {
@@ -67,12 +67,13 @@ async function nameAll(pictures: Drawing[], own: { name: string; embeddings: str
   const index = new GalleryIndex({ revision: 1, modelSha256, brands: gallery }, settings.matchThreshold);
   return (await Promise.all(runs)).map(({ objects }) => {
     const namer = new BrandNamer(index, settings);
-    namer.name(
-      objects,
-      objects.map((_, i) => i + 1),
-      0,
-    );
-    return objects.map((object) => ({ ...object, name: index.labels[object.label]! }));
+    let shown: DetectedObject[] = [];
+    for (let frame = 0; frame < 3; frame++) {
+      shown = objects.map((object) => ({ ...object }));
+      const trackIds = objects.map((_, i) => i + 1);
+      namer.name(shown, trackIds, frame * 6_000);
+    }
+    return shown.map((object) => ({ ...object, name: index.labels[object.label]! }));
   });
 }
 

@@ -43,17 +43,22 @@ function nameOnce(of: BrandNamer, embedding: Float32Array, ticks: number, trackI
 describe('GalleryIndex', () => {
   it('finds the brand with the most similar view', () => {
     const index = new GalleryIndex(gallery, 0.7);
-    const found = { index: -1, similarity: -1 };
+    const found = { index: -1, similarity: -1, runnerUp: -1 };
     index.nearest(axis(1, 5, 0.2), 0, found);
     expect(index.brands[found.index]).toEqual({ id: 'acme', name: 'the acme', threshold: 0.7 });
     expect(found.similarity).toBeCloseTo(0.8 / Math.hypot(0.8, 0.2), 5);
+    index.nearest(axis(0, 2, 0.25), 0, found);
+    expect(found.index).toBe(0);
+    expect(found.runnerUp).toBeCloseTo(0.25 / Math.hypot(0.75, 0.25), 5);
+    index.nearest(axis(2, 0, 0.25), 0, found);
+    expect(found.runnerUp).toBeCloseTo(0.25 / Math.hypot(0.75, 0.25), 5);
     expect(index.labels).toEqual(['unknown mark', 'the acme', 'the globex']);
   });
 
   it('is empty without brands', () => {
-    const found = { index: 3, similarity: 1 };
+    const found = { index: 3, similarity: 1, runnerUp: 1 };
     new GalleryIndex({ ...gallery, brands: [] }, 0.7).nearest(axis(1), 0, found);
-    expect(found).toEqual({ index: -1, similarity: -1 });
+    expect(found).toEqual({ index: -1, similarity: -1, runnerUp: -1 });
   });
 
   it('refuses a length that is no whole vector, and takes what is not finite as like nothing', () => {

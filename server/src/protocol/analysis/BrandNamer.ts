@@ -1,15 +1,26 @@
 import { embeddingDimensions } from '../brands.ts';
+import { joinGapSeconds } from '../exposure.ts';
 import { rtpTicksBetween, videoClockRate } from '../index.ts';
 import type { DetectedObject } from './DetectedObject.ts';
 import { type GalleryIndex, type NearestBrand, normalise } from './GalleryIndex.ts';
 
 const dimensions = embeddingDimensions;
-/** Weight of the newest Frame in a track's mean embedding: about the last five Frames speak. */
+/** Weight of the newest Frame in a track's mean embedding, once there are so many: about the last five Frames speak. */
 const newestWeight = 0.25;
 /** A track keeps its name while that is so little below its threshold, or below another brand's similarity. */
 const keepMargin = 0.06;
+/** So far from its brand's threshold towards 1, and so far ahead of any other brand, one Frame is enough for a first name. */
+const sureShare = 0.4;
+const sureLead = 0.1;
+/** Any other name takes two Frames that agree, and a third one where another brand is nearly as similar. */
+const clearLead = 0.04;
+const clearFrames = 2;
+const closeFrames = 3;
+/** Of Frames that agree one in between may lack the mark: detectors miss one now and then. */
+const agreeWithinFrames = 2;
 /** A track not seen for this long is forgotten, RTP ticks: as long as the Tracker keeps it. */
 const forgetAfterTicks = videoClockRate;
+const joinGapTicks = joinGapSeconds * videoClockRate;
 
 export interface BrandNamerOptions {
   /** Detection score at which a mark that is nobody's is shown; named ones are shown from the Model's own threshold on. */
@@ -18,22 +29,37 @@ export interface BrandNamerOptions {
 
 interface NamedTrack {
   /** Mean of the last Frames' embeddings, of length 1. */
-  embedding: Float32Array;
+  readonly embedding: Float32Array;
+  frames: number;
   /** Label: 0 = unknown mark. */
   label: number;
   similarity: number;
   seenAtTicks: number;
+  seenAtFrame: number;
+  /** Label that it may get, 0 = none, with how many Frames that agree one after another, from when on. */
+  candidate: number;
+  agreeing: number;
+  agreeingForTicks: number;
+  /** For how long it has had no name, from half way to the Frame before. */
+  namelessForTicks: number;
+  leadTicks: number;
 }
 
 /**
  * Names the marks of one Publication's analysed Frames: the mean embedding of each ObjectTrack is looked up in the
- * gallery, so that one blurred Frame does not change a name. Call with Frames in their order, after the Tracker.
+ * gallery, so that one blurred Frame does not change a name. What one Frame alone takes for a brand, and not for certain,
+ * is no name yet: two Frames have to agree, three where two brands are much alike. Call with Frames in their order,
+ * after the Tracker.
  */
 export class BrandNamer {
   readonly #options: BrandNamerOptions;
   #index: GalleryIndex;
   readonly #tracks = new Map<number, NamedTrack>();
-  readonly #found: NearestBrand = { index: -1, similarity: -1 };
+  readonly #found: NearestBrand = { index: -1, similarity: -1, runnerUp: -1 };
+  #frame = 0;
+  #ticks = 0;
+  /** Since the Frame before; 0 where nothing is known of that time. */
+  #gapTicks = 0;
 
   constructor(index: GalleryIndex, options: BrandNamerOptions) {
     this.#index = index;
@@ -48,9 +74,11 @@ export class BrandNamer {
   setIndex(index: GalleryIndex): void {
     const before = this.#index;
     this.#index = index;
+    const labels = new Map(index.brands.map(({ id }, i) => [id, i + 1]));
+    const now = (label: number): number => (label > 0 ? (labels.get(before.brands[label - 1]!.id) ?? 0) : 0);
     for (const track of this.#tracks.values()) {
-      const id = track.label > 0 ? before.brands[track.label - 1]?.id : undefined;
-      track.label = id === undefined ? 0 : index.brands.findIndex((brand) => brand.id === id) + 1;
+      track.label = now(track.label);
+      track.candidate = now(track.candidate);
     }
   }
 
@@ -59,12 +87,11 @@ export class BrandNamer {
    * Leaves out what is neither named nor sure enough to be shown. Both arrays are changed in place and keep their order.
    */
   name(objects: DetectedObject[], trackIds: number[], rtpTicks: number): void {
-    this.#forget(rtpTicks);
+    this.#advance(rtpTicks);
     let kept = 0;
     for (const [i, object] of objects.entries()) {
       const trackId = trackIds[i]!;
-      const track = this.#follow(trackId, object.embedding, rtpTicks);
-      if (track) this.#decide(track);
+      const track = object.embedding && this.#see(trackId, object.embedding);
       object.label = track?.label ?? 0;
       if (track && track.label > 0) object.score = Math.max(0, Math.min(1, track.similarity));
       else if (object.score < this.#options.unknownThreshold) continue;
@@ -75,42 +102,96 @@ export class BrandNamer {
     trackIds.length = kept;
   }
 
-  #follow(trackId: number, embedding: Float32Array | undefined, rtpTicks: number): NamedTrack | undefined {
-    if (!embedding) return undefined;
-    let track = this.#tracks.get(trackId);
-    if (!track) {
-      track = { embedding: Float32Array.from(embedding), label: 0, similarity: -1, seenAtTicks: rtpTicks };
-      this.#tracks.set(trackId, track);
-      return track;
-    }
-    const mean = track.embedding;
-    for (let i = 0; i < dimensions; i++) mean[i]! += newestWeight * (embedding[i]! - mean[i]!);
-    normalise(mean, 0);
-    track.seenAtTicks = rtpTicks;
-    return track;
+  /**
+   * RTP ticks for which this mark was on screen before the Frame just named, while it was not known whose it is; 0 unless
+   * it got its name with that Frame. All of its time without a name where that is no longer than the joining rule's
+   * `joinGapSeconds`, else since the first of the Frames that agreed.
+   */
+  leadTicksOf(trackId: number): number {
+    return this.#tracks.get(trackId)?.leadTicks ?? 0;
   }
 
-  #decide(track: NamedTrack): void {
-    const index = this.#index;
-    const found = this.#found;
-    index.nearest(track.embedding, 0, found);
-    if (track.label > 0) {
-      const own =
-        found.index === track.label - 1 ? found.similarity : index.similarityOf(track.label - 1, track.embedding, 0);
-      track.similarity = own;
-      const sure = own >= index.brands[track.label - 1]!.threshold - keepMargin;
-      if (sure && found.similarity - own <= keepMargin) return;
-    }
-    const nearest = index.brands[found.index];
-    const isNamed = nearest !== undefined && found.similarity >= nearest.threshold;
-    track.label = isNamed ? found.index + 1 : 0;
-    track.similarity = found.similarity;
-  }
-
-  #forget(rtpTicks: number): void {
+  #advance(rtpTicks: number): void {
+    const gap = this.#frame === 0 ? 0 : rtpTicksBetween(rtpTicks, this.#ticks);
+    this.#gapTicks = gap > 0 && gap <= joinGapTicks ? gap : 0;
+    this.#ticks = rtpTicks;
+    this.#frame++;
     for (const [trackId, track] of this.#tracks) {
       const age = rtpTicksBetween(rtpTicks, track.seenAtTicks);
       if (age < 0 || age > forgetAfterTicks) this.#tracks.delete(trackId);
     }
+  }
+
+  #see(trackId: number, embedding: Float32Array): NamedTrack {
+    let track = this.#tracks.get(trackId);
+    if (track) this.#follow(track, embedding);
+    else this.#tracks.set(trackId, (track = this.#begin(embedding)));
+    this.#decide(track, embedding);
+    track.seenAtTicks = this.#ticks;
+    track.seenAtFrame = this.#frame;
+    return track;
+  }
+
+  #begin(embedding: Float32Array): NamedTrack {
+    return {
+      ...{ embedding: Float32Array.from(embedding), frames: 1, label: 0, similarity: -1 },
+      ...{ seenAtTicks: this.#ticks, seenAtFrame: this.#frame, candidate: 0, agreeing: 0, agreeingForTicks: 0 },
+      ...{ namelessForTicks: this.#gapTicks / 2, leadTicks: 0 },
+    };
+  }
+
+  #follow(track: NamedTrack, embedding: Float32Array): void {
+    const since = rtpTicksBetween(this.#ticks, track.seenAtTicks);
+    track.namelessForTicks = track.label > 0 ? this.#gapTicks / 2 : track.namelessForTicks + since;
+    track.agreeingForTicks += since;
+    const mean = track.embedding;
+    // Of the first few all weigh the same.
+    const weight = Math.max(newestWeight, 1 / ++track.frames);
+    for (let i = 0; i < dimensions; i++) mean[i]! += weight * (embedding[i]! - mean[i]!);
+    normalise(mean, 0);
+  }
+
+  #decide(track: NamedTrack, embedding: Float32Array): void {
+    const index = this.#index;
+    const found = this.#found;
+    const before = track.label;
+    track.leadTicks = 0;
+    index.nearest(track.embedding, 0, found);
+    if (before > 0) {
+      const own = found.index === before - 1 ? found.similarity : index.similarityOf(before - 1, track.embedding, 0);
+      track.similarity = own;
+      const sure = own >= index.brands[before - 1]!.threshold - keepMargin;
+      if (sure && found.similarity - own <= keepMargin) return this.#agree(track, 0);
+      // Another one may be coming; until that is certain the old name stays, if it still fits.
+      if (!sure) track.label = 0;
+    }
+    const nearest = index.brands[found.index];
+    if (!nearest || found.similarity < nearest.threshold) return this.#agree(track, 0);
+    // The mean alone could be one Frame's doing.
+    const agrees = index.similarityOf(found.index, embedding, 0) >= nearest.threshold - keepMargin;
+    this.#agree(track, agrees ? found.index + 1 : 0);
+    const lead = found.similarity - found.runnerUp;
+    const sureFrom = nearest.threshold + (1 - nearest.threshold) * sureShare;
+    const isSure = before === 0 && found.similarity >= sureFrom && lead >= sureLead;
+    const needed = lead >= clearLead ? clearFrames : closeFrames;
+    if (!isSure && track.agreeing < needed) return;
+    if (track.label === 0) {
+      const { namelessForTicks, agreeingForTicks } = track;
+      track.leadTicks = namelessForTicks <= joinGapTicks ? namelessForTicks : agreeingForTicks;
+    }
+    track.label = found.index + 1;
+    track.similarity = found.similarity;
+  }
+
+  /** This Frame takes the track for `candidate`; 0 = for none, or for what it is named already. */
+  #agree(track: NamedTrack, candidate: number): void {
+    const isNext = this.#frame - track.seenAtFrame <= agreeWithinFrames;
+    if (candidate > 0 && candidate === track.candidate && isNext) {
+      track.agreeing++;
+      return;
+    }
+    track.candidate = candidate;
+    track.agreeing = candidate > 0 ? 1 : 0;
+    track.agreeingForTicks = this.#gapTicks / 2;
   }
 }

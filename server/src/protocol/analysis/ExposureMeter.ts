@@ -42,7 +42,8 @@ export interface MeterReport {
  *   last seen, on the same ObjectTrack or on another within 1.5 box sizes of its last place, it goes on, and the gap
  *   counts as on screen;
  * - it counts from half way between the last Frame without and the first with it, to half way between the last with and
- *   the first without; where there is no Frame before or after within `joinGapSeconds`, from or to the Frame itself;
+ *   the first without; where there is no Frame before or after within `joinGapSeconds`, from or to the Frame itself. The
+ *   time for which the mark was there before it got its name (`leadTicks`) counts with its place and size of then;
  * - while Frames are further apart than that nothing is known: such time counts for nothing and ends Appearances, as
  *   does a clock that jumps;
  * - when the name on an ObjectTrack changes, the Appearance ends and another begins, unless the old name is back before
@@ -63,6 +64,8 @@ export class ExposureMeter {
   #lastTicks = 0;
   /** Of the present Frame, on a line of its own that begins at 0 and has no wraps. */
   #ticks = 0;
+  /** Of the Frame since which there was no such gap or jump that nothing is known of it. */
+  #knownSinceTicks = 0;
   #wallMs = 0;
   #startedAtMs = 0;
   #coveredTicks = 0;
@@ -131,7 +134,7 @@ export class ExposureMeter {
     const jumped = gap < 0 || Math.abs(offMs) > clockJumpMs;
     if (jumped || gap > joinGapTicks) {
       this.#endAll();
-      this.#ticks += joinGapTicks + 1;
+      this.#knownSinceTicks = this.#ticks += joinGapTicks + 1;
       this.#wallMs = jumped ? wallMs : Math.max(this.#wallMs, wallMs);
       return false;
     }
@@ -183,6 +186,7 @@ export class ExposureMeter {
   }
 
   #begin(mark: NamedMark, gap: number): void {
+    const leadTicks = Math.min(Math.max(gap / 2, mark.leadTicks ?? 0), this.#ticks - this.#knownSinceTicks);
     const before = this.#unseenOfTrack(mark.trackId);
     const one = new MeteredAppearance({
       id: this.#options.newId(),
@@ -190,7 +194,7 @@ export class ExposureMeter {
       ticks: this.#ticks,
       frame: this.#frame,
       wallMs: this.#wallMs,
-      leadTicks: gap / 2,
+      leadTicks,
       replaces: before?.replaces ?? before,
     });
     this.#open.push(one);

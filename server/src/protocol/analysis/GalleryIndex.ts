@@ -8,6 +8,8 @@ export interface NearestBrand {
   index: number;
   /** Cosine similarity of its most similar view, -1..1. */
   similarity: number;
+  /** Of the brand that comes next; -1 = there is none. */
+  runnerUp: number;
 }
 
 export interface IndexedBrand {
@@ -48,12 +50,14 @@ export class GalleryIndex {
   nearest(embedding: Float32Array, offset: number, found: NearestBrand): void {
     found.index = -1;
     found.similarity = -1;
+    found.runnerUp = -1;
     for (let brand = 0; brand < this.brands.length; brand++) {
       const similarity = this.similarityOf(brand, embedding, offset);
       if (similarity > found.similarity) {
+        found.runnerUp = found.similarity;
         found.similarity = similarity;
         found.index = brand;
-      }
+      } else if (similarity > found.runnerUp) found.runnerUp = similarity;
     }
   }
 

@@ -13,6 +13,8 @@ export interface NamedMark {
   y: number;
   w: number;
   h: number;
+  /** It was there for so long before this Frame without its name: counts where an Appearance begins by it. RTP ticks. */
+  leadTicks?: number;
 }
 
 /** One Appearance at work in an ExposureMeter. Sums are of values times RTP ticks. */
