@@ -18,7 +18,17 @@ except ImportError:  # pictures are then compressed as JPEG only
 def encode_decode(
     frames: list[np.ndarray], codec: str, bits_per_second: int | None, quantiser: int | None, fps: int = 30
 ) -> list[np.ndarray]:
-    """BGR uint8 frames of one even size -> what a player decodes. `codec` is 'h264' or 'vp8'.
+    """BGR uint8 frames of one even size -> what a player decodes; see `encode`."""
+    packets = encode(frames, codec, bits_per_second, quantiser, fps)
+    decoder = av.CodecContext.create("h264" if codec == "h264" else "vp8", "r")
+    decoder.thread_count = 1
+    decoded = [frame for packet in packets for frame in decoder.decode(packet)]
+    decoded += decoder.decode(None)
+    return [frame.to_ndarray(format="bgr24") for frame in decoded]
+
+
+def encode(frames: list[np.ndarray], codec: str, bits_per_second: int | None, quantiser: int | None, fps: int = 30) -> list:
+    """BGR uint8 frames of one even size -> a packet (av.Packet) for each. `codec` is 'h264' or 'vp8'.
 
     Either a bitrate (rate control as in a call) or a fixed quantiser (H264: 0..51, VP8: 0..63).
     """
@@ -53,8 +63,4 @@ def encode_decode(
         picture.pts = index
         packets += encoder.encode(picture)
     packets += encoder.encode(None)
-    decoder = av.CodecContext.create("h264" if codec == "h264" else "vp8", "r")
-    decoder.thread_count = 1
-    decoded = [frame for packet in packets for frame in decoder.decode(packet)]
-    decoded += decoder.decode(None)
-    return [frame.to_ndarray(format="bgr24") for frame in decoded]
+    return packets

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from codec import encode_decode
+from codec import encode
 from degrade import blur, light, noise
 from marks import MarkBank
 from paths import input_height, input_width
@@ -26,9 +26,9 @@ calls = (
 
 @dataclass
 class TestPicture:
-    """A decoded picture, its truth in the picture's px (x1 y1 x2 y2 seen class), and how it was sent."""
+    """A clip's packets, the truth of its last picture in px of it (x1 y1 x2 y2 seen class), and how it was sent."""
 
-    picture: np.ndarray
+    packets: list[bytes]
     truth: np.ndarray
     call: tuple[str, int, int, int]
 
@@ -51,7 +51,7 @@ def test_pictures(bank: MarkBank, backs: np.ndarray, count: int, seed: int):
             back = frames_per_clip - 1 - frame
             x, y = int(round(edge - speed[0] * back)), int(round(edge - speed[1] * back))
             frames.append(noise(np.random.default_rng([seed, index, frame]), large[y : y + height, x : x + width]))
-        picture = encode_decode(frames, codec, bits, None)[-1]
+        packets = [bytes(packet) for packet in encode(frames, codec, bits, None)]
         boxes = scene.boxes - edge
         whole = np.maximum((boxes[:, 2] - boxes[:, 0]) * (boxes[:, 3] - boxes[:, 1]), 1)
         boxes[:, [0, 2]] = np.clip(boxes[:, [0, 2]], 0, width)
@@ -59,16 +59,21 @@ def test_pictures(bank: MarkBank, backs: np.ndarray, count: int, seed: int):
         seen = scene.seen * (boxes[:, 2] - boxes[:, 0]) * (boxes[:, 3] - boxes[:, 1]) / whole
         kept = (boxes[:, 2] > boxes[:, 0] + 1) & (boxes[:, 3] > boxes[:, 1] + 1)
         truth = np.concatenate([boxes, seen[:, None], scene.classes[:, None].astype(np.float32)], 1)[kept]
-        yield TestPicture(picture, truth.astype(np.float32), call)
+        yield TestPicture(packets, truth.astype(np.float32), call)
 
 
-def letterbox(picture: np.ndarray) -> tuple[np.ndarray, float, float, float]:
-    """float32 [3,384,640] RGB 0..1 with scale, left and top: picture px * scale + (left, top) = input px."""
-    height, width = picture.shape[:2]
+def placed(width: int, height: int) -> tuple[float, float, float]:
+    """scale, left and top: picture px * scale + (left, top) = input px."""
     scale = min(input_width / width, input_height / height)
-    w, h = round(width * scale), round(height * scale)
+    return scale, float((input_width - round(width * scale)) // 2), float((input_height - round(height * scale)) // 2)
+
+
+def letterbox(picture: np.ndarray) -> np.ndarray:
+    """uint8 BGR [h,w,3] -> float32 [3,384,640] RGB 0..1."""
+    height, width = picture.shape[:2]
+    scale, left, top = placed(width, height)
+    w, h, left, top = round(width * scale), round(height * scale), int(left), int(top)
     small = picture if (w, h) == (width, height) else cv2.resize(picture, (w, h), interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR)
     whole = np.full((input_height, input_width, 3), 114, np.uint8)
-    left, top = (input_width - w) // 2, (input_height - h) // 2
     whole[top : top + h, left : left + w] = small
-    return whole[..., ::-1].transpose(2, 0, 1).astype(np.float32) / 255, scale, float(left), float(top)
+    return whole[..., ::-1].transpose(2, 0, 1).astype(np.float32) / 255

@@ -36,9 +36,13 @@ def _detector(g: Graph, images: str, net: Detector) -> tuple[str, str]:
         side = g.unit(x, f"detector.lateral{name}", getattr(net, f"lateral{name}"))
         up = g.op("Relu", g.op("Add", side, _upsample(g, up)))
         up = g.unit(up, f"detector.merge{name}", getattr(net, f"merge{name}"))
-    up = g.unit(up, "detector.head", net.head)
-    out = g.convolution(up, "detector.out", net.out.weight.detach().numpy(), net.out.bias.detach().numpy(), 1, False)
-    logits, distances = g.op("Split", out, g.ints(1, 4), outputs=2, axis=1)
+
+    def head(name: str) -> str:
+        out = getattr(net, f"{name}_out")
+        x = g.unit(up, f"detector.{name}_head", getattr(net, f"{name}_head"))
+        return g.convolution(x, f"detector.{name}_out", out.weight.detach().numpy(), out.bias.detach().numpy(), 1, False)
+
+    logits, distances = head("heat"), head("box")
     distances = g.op("Clip", distances, g.constant(-4.0), g.constant(most_distance_logit))
     return g.op("Sigmoid", logits), g.op("Mul", g.op("Exp", distances), g.constant(distance_unit))
 

@@ -25,6 +25,7 @@ class Model:
     """brands.onnx in onnxruntime, as the product runs it."""
 
     def __init__(self, file: Path, threads: int = 1) -> None:
+        self.file = file
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = threads
         options.log_severity_level = 3

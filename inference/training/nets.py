@@ -47,8 +47,8 @@ class Detector(nn.Module):
         self.stem = nn.Sequential(ConvUnit(3, 24, step=2), ConvUnit(24, 32, step=2), ConvUnit(32, 32))
         self.stage8 = nn.Sequential(ConvUnit(32, 64, step=2), Residual(64))
         self.stage16 = nn.Sequential(ConvUnit(64, 96, step=2), Residual(96), Residual(96))
-        self.stage32 = nn.Sequential(ConvUnit(96, 128, step=2), Residual(128), Residual(128))
-        self.stage64 = nn.Sequential(ConvUnit(128, 128, step=2), Residual(128))
+        self.stage32 = nn.Sequential(ConvUnit(96, 128, step=2), Residual(128), Residual(128), Residual(128))
+        self.stage64 = nn.Sequential(ConvUnit(128, 128, step=2), Residual(128), Residual(128))
         self.lateral8 = ConvUnit(64, 64, 1, relu=False)
         self.lateral16 = ConvUnit(96, 64, 1, relu=False)
         self.lateral32 = ConvUnit(128, 64, 1, relu=False)
@@ -56,11 +56,14 @@ class Detector(nn.Module):
         self.merge32 = ConvUnit(64, 64)
         self.merge16 = ConvUnit(64, 64)
         self.merge8 = ConvUnit(64, 64)
-        self.head = ConvUnit(64, 64)
-        self.out = nn.Conv2d(64, 5, 1)
+        self.heat_head = ConvUnit(64, 64)
+        self.heat_out = nn.Conv2d(64, 1, 1)
+        self.box_head = ConvUnit(64, 64)
+        self.box_out = nn.Conv2d(64, 4, 1)
         with torch.no_grad():
-            self.out.weight.mul_(0.1)
-            self.out.bias.copy_(torch.tensor([-4.0, 0.3, 0.3, 0.3, 0.3]))
+            for out, bias in ((self.heat_out, -4.0), (self.box_out, 0.3)):
+                out.weight.mul_(0.1)
+                out.bias.fill_(bias)
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
         s8 = self.stage8(self.stem(x))
@@ -70,9 +73,9 @@ class Detector(nn.Module):
         up = self.merge32(F.relu(self.lateral32(s32) + F.interpolate(self.lateral64(s64), scale_factor=2.0, mode="nearest")))
         up = self.merge16(F.relu(self.lateral16(s16) + F.interpolate(up, scale_factor=2.0, mode="nearest")))
         up = self.merge8(F.relu(self.lateral8(s8) + F.interpolate(up, scale_factor=2.0, mode="nearest")))
-        out = self.out(self.head(up)).float()
-        distances = torch.exp(out[:, 1:].clamp(-4.0, most_distance_logit)) * distance_unit
-        return out[:, :1], distances
+        logits = self.heat_out(self.heat_head(up)).float()
+        distances = torch.exp(self.box_out(self.box_head(up)).float().clamp(-4.0, most_distance_logit)) * distance_unit
+        return logits, distances
 
 
 def standardised(x: Tensor) -> Tensor:

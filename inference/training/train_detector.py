@@ -19,7 +19,7 @@ from render import shards_folder
 from running import Run, device, half_precision, use_threads
 
 
-window_size, window_share = 320, 0.75
+window_size, window_share = 320, 0.6
 # Windows are cut this much larger or smaller (logarithm, uniform) and scaled to window_size.
 window_zoom = 0.4
 
@@ -85,6 +85,8 @@ def _window(rng: np.random.Generator, picture: np.ndarray, boxes: np.ndarray) ->
     x, y = rng.integers(0, width - side + 1), rng.integers(0, height - side + 1)
     if len(boxes) and rng.random() < 0.85:
         box = boxes[int(rng.integers(len(boxes)))]
+        # A large mark is seen whole where the picture allows it.
+        side = min(max(side, int(1.2 * max(box[2] - box[0], box[3] - box[1]))), height, width)
         x = (box[0] + box[2]) / 2 - rng.uniform(0.25, 0.75) * side
         y = (box[1] + box[3]) / 2 - rng.uniform(0.25, 0.75) * side
     x, y = int(np.clip(x, 0, width - side)), int(np.clip(y, 0, height - side))

@@ -99,9 +99,10 @@ def weights_of(file: Path, part: str) -> dict[str, Tensor]:
         return torch.from_numpy(stored[name + ".half"].copy())
 
     net: nn.Module = Detector() if part == "detector" else Embedder()
-    out = net.out
-    out.weight.data.copy_(tensor(f"{part}.out.weight").reshape(out.weight.shape))
-    out.bias.data.copy_(tensor(f"{part}.out.bias"))
+    for name in ("heat_out", "box_out") if part == "detector" else ("out",):
+        out = getattr(net, name)
+        out.weight.data.copy_(tensor(f"{part}.{name}.weight").reshape(out.weight.shape))
+        out.bias.data.copy_(tensor(f"{part}.{name}.bias"))
     handles = []
     for name, unit in _units(part, net):
         unit.conv.weight.data.copy_(tensor(name + ".weight"))
