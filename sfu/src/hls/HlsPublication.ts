@@ -17,6 +17,7 @@ import type { HlsControlContract, TapEnd } from './hlsControl.ts';
 import { MediaInput } from './input/MediaInput.ts';
 import { LivePlaylists } from './LivePlaylists.ts';
 import { Packager } from './Packager.ts';
+import { RecentDescriptions } from './RecentDescriptions.ts';
 import { SegmentStore } from './store/SegmentStore.ts';
 import { StorageProblem } from './store/StorageProblem.ts';
 import type { Thumbnailer } from './store/Thumbnailer.ts';
@@ -69,7 +70,7 @@ export class HlsPublication {
   readonly #options: HlsPublicationOptions;
   readonly #log: Logger;
   readonly #timer: NodeJS.Timeout;
-  readonly #descriptions = new Map<number, ModelDescription>();
+  readonly #descriptions: RecentDescriptions;
   #settings = onDemand;
   #askedAtMs = -Infinity;
   #isWanted = false;
@@ -97,6 +98,7 @@ export class HlsPublication {
     this.streamId = streamId;
     this.publicationId = publicationId;
     this.#options = options;
+    this.#descriptions = new RecentDescriptions(options.windowS);
     this.#continuation = new Continuation(options.restarts);
     this.#log = options.log.child({ streamId, publicationId });
     this.playlists = new LivePlaylists({ streamId, publicationId, frameRate: () => this.#frameRate });
@@ -131,7 +133,7 @@ export class HlsPublication {
   }
 
   describeModel(description: ModelDescription): void {
-    this.#descriptions.set(description.revision, description);
+    this.#descriptions.add(description, performance.now());
     this.#packager?.describeModel(description);
   }
 
@@ -277,10 +279,9 @@ export class HlsPublication {
   }
 
   async #makePackager(): Promise<Packager> {
-    const { dir, thumbnailer } = this.#options;
     const { publicationId, recording } = this;
     await this.#storeClosing;
-    if (this.#full && !(await SegmentStore.hasRoom(dir))) throw this.#full;
+    if (this.#full && !(await SegmentStore.hasRoom(this.#options.dir))) throw this.#full;
     this.#full = undefined;
     let store = await this.#makeStore();
     // What another process left of no Recording: its last Parts were served from its memory only, and their names are gone.
@@ -292,14 +293,14 @@ export class HlsPublication {
     const packager = new Packager({
       publicationId,
       store,
-      thumbnailer,
+      thumbnailer: this.#options.thumbnailer,
       begin: this.#continuation.begin(store, this.#options.windowS),
       onWantKeyFrame: () => this.#input?.requestKeyFrame(),
       onLateKeyFrame: () => this.#onLateKeyFrame(),
       onSegment: () => this.#onSegment(),
       onFault: (error) => this.#onFault(error),
     });
-    for (const description of this.#descriptions.values()) packager.describeModel(description);
+    for (const description of this.#descriptions.within(performance.now())) packager.describeModel(description);
     if (recording) this.#options.onRecording(store);
     return packager;
   }
@@ -308,8 +309,7 @@ export class HlsPublication {
     const { dir, onWritten, onRemoved } = this.#options;
     const { streamId, publicationId, recording } = this;
     const store: SegmentStore = await SegmentStore.create({
-      ...{ dir, streamId, publicationId, recording },
-      ...{ onWritten, onRemoved },
+      ...{ dir, streamId, publicationId, recording, onWritten, onRemoved },
       // Not inside of the write that failed, which the Packager is in the middle of.
       onProblem: (problem) => setImmediate(() => this.#onStoreProblem(store, problem)),
     });
