@@ -1,3 +1,4 @@
+export * from './access.ts';
 export * from './api.ts';
 export * from './brands.ts';
 export * from './detections.ts';
@@ -17,3 +18,4 @@ export * from './rtpTime.ts';
 export * from './sfuControl.ts';
 export * from './signaling.ts';
 export * from './source.ts';
+export * from './zones.ts';

@@ -11,3 +11,4 @@ export * from './nms.ts';
 export * from './postprocess.ts';
 export * from './preprocess.ts';
 export * from './Tracker.ts';
+export * from './zones/index.ts';
