@@ -1,4 +1,3 @@
-export * from './access.ts';
 export * from './api.ts';
 export * from './brands.ts';
 export * from './detections.ts';
