@@ -116,7 +116,10 @@ export class InferenceNode {
         load: node.#analyses.size,
         version: packageJson.version,
       }),
-      onReachable: (reachable, reason) => log.info({ reachable, reason }, 'server reachability changed'),
+      onReachable: (reachable, reason) => {
+        node.#metrics.serverReachable.set(reachable ? 1 : 0);
+        log.info({ reachable, reason }, 'server reachability changed');
+      },
     });
     log.info({ nodeId: config.NODE_ID, controlUrl: node.controlUrl }, 'inference node listening');
     return node;
@@ -339,6 +342,8 @@ export class InferenceNode {
   #scrape(): Promise<string> {
     for (const analysis of this.#analyses.values()) this.#countPackets(analysis);
     this.#metrics.publications.set(this.#analyses.size);
+    this.#metrics.queueLength.set({ queue: 'decode' }, this.#decodePool.waiting);
+    this.#metrics.queueLength.set({ queue: 'inference' }, this.#detectorPool.waiting);
     const provider = this.#default?.detector.executionProvider;
     if (provider) this.#metrics.executionProvider.set({ provider }, 1);
     return this.#metrics.registry.metrics();

@@ -61,7 +61,7 @@ export function createMetrics() {
     }),
     exposureDropped: new Counter({
       name: 'framelock_exposure_dropped_total',
-      help: 'Of exposure: appearances not stored in time, cutShort by too many at once, pictures over the memory for them',
+      help: 'Of exposure: appearances and coverage (of analyses) not stored, cutShort by too many at once, pictures over the memory for them',
       labelNames: ['what'] as const,
       registers,
     }),
@@ -82,6 +82,17 @@ export function createMetrics() {
       registers,
     }),
     publications: new Gauge({ name: 'framelock_publications', help: 'Publications on this node', registers }),
+    queueLength: new Gauge({
+      name: 'framelock_queue_length',
+      help: 'decode: Frames given to decode threads and not yet decoded; inference: pictures that wait for an InferenceSession',
+      labelNames: ['queue'] as const,
+      registers,
+    }),
+    serverReachable: new Gauge({
+      name: 'framelock_server_reachable',
+      help: '1 when the server took the last heartbeat of this node',
+      registers,
+    }),
     executionProvider: new Gauge({
       name: 'framelock_execution_provider',
       help: '1 for the execution provider in use',

@@ -278,6 +278,9 @@ export class FramelockServer {
       ['sfu', this.#registry.sfus.length],
       ['inference', this.#registry.inferences.length],
     ]);
+    metrics.labelledGauge('framelock_node_heartbeat_age_seconds', 'Since each known node was heard of', 'node', () =>
+      this.#registry.heartbeatAges(),
+    );
   }
 
   /** Says in the database that this server lives, and ends the Publications of those that do not. */

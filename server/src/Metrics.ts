@@ -1,4 +1,4 @@
-import { collectDefaultMetrics, Counter, Gauge, Registry } from 'prom-client';
+import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client';
 
 /** What the server counts. One registry per server, so that several in one test process do not mix. */
 export class Metrics {
@@ -16,6 +16,12 @@ export class Metrics {
     name: 'framelock_malformed_messages_total',
     help: 'Messages that were no message of the contract, by door and reason',
     labelNames: ['door', 'reason'],
+    registers: this.#registers,
+  });
+  readonly nodesLost = new Counter({
+    name: 'framelock_nodes_lost_total',
+    help: 'Connections to nodes that ended without being asked to, by kind',
+    labelNames: ['kind'],
     registers: this.#registers,
   });
   readonly peersClosed = new Counter({
@@ -56,6 +62,12 @@ export class Metrics {
   readonly viewerWrongFrames = new Counter({
     name: 'framelock_viewer_wrong_frames_total',
     help: 'Pictures that viewers reported as shown with boxes of another frame, drawn as exact',
+    registers: this.#registers,
+  });
+  readonly viewerLatency = new Histogram({
+    name: 'framelock_capture_to_overlay_seconds',
+    help: 'From capture to the picture with its boxes: the median of each report of a viewer whose clocks are known',
+    buckets: [0.05, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.75, 1, 2, 5],
     registers: this.#registers,
   });
   readonly recordingsDeleted = new Counter({

@@ -45,7 +45,10 @@ async function start(config: Config): Promise<void> {
       version: packageJson.version,
       ...(hls.url ? { hlsUrl: hls.url } : {}),
     }),
-    onReachable: (reachable, reason) => log.info({ reachable, reason }, 'server heartbeat'),
+    onReachable: (reachable, reason) => {
+      node.metrics.serverReachable.set(reachable ? 1 : 0);
+      log.info({ reachable, reason }, 'server heartbeat');
+    },
   });
   log.info({ controlUrl: control.url, workers: config.workers, rtcPort: config.rtcPort }, 'sfu listening');
 

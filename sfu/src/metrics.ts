@@ -1,4 +1,5 @@
 import { collectDefaultMetrics, Counter, Gauge, Registry } from 'prom-client';
+import { tally } from './tally.ts';
 
 /** What the node holds at this moment; the dump and the gauges show the same numbers. */
 export interface SfuCounts {
@@ -51,6 +52,11 @@ export class SfuMetrics {
   readonly malformed = this.#counter('framelock_control_malformed_total', 'Malformed control messages', ['reason']);
   readonly refused = this.#counter('framelock_control_refused_total', 'Control requests refused', ['code']);
   readonly unauthorized = this.#counter('framelock_control_unauthorized_total', 'Control port requests without bearer');
+  readonly serverReachable = new Gauge({
+    name: 'framelock_server_reachable',
+    help: '1 when the server took the last heartbeat of this node',
+    registers: [this.registry],
+  });
   #lastPollMs = -Infinity;
 
   #counter<L extends string = never>(name: string, help: string, labelNames: L[] = []): Counter<L> {
@@ -59,25 +65,36 @@ export class SfuMetrics {
 
   /** Called once by the SfuNode; the registry asks through it from then on. */
   observe(questions: MetricsQuestions): void {
-    collectDefaultMetrics({ register: this.registry, prefix: 'framelock_sfu_' });
-    const gauge = <L extends string = never>(name: string, help: string, labelNames: L[] = []): Gauge<L> =>
-      new Gauge({ name, help, labelNames, registers: [this.registry] });
-    const held = gauge('framelock_sfu_held', 'Objects this node holds', ['what']);
-    const cpu = gauge('framelock_worker_cpu_seconds_total', 'CPU time of a mediasoup Worker', ['worker']);
-    const rss = gauge('framelock_worker_max_rss_bytes', 'Peak resident memory of a mediasoup Worker', ['worker']);
-    const packets = gauge('framelock_tap_packets_total', 'RTP packets sent through FrameTaps');
-    const bytes = gauge('framelock_tap_bytes_total', 'RTP bytes sent through FrameTaps');
+    const registers = [this.registry];
+    collectDefaultMetrics({ register: this.registry });
+    const held = new Gauge({
+      name: 'framelock_sfu_held',
+      help: 'Objects this node holds',
+      labelNames: ['what'],
+      registers,
+    });
+    const rss = new Gauge({
+      name: 'framelock_worker_max_rss_bytes',
+      help: 'Peak resident memory of a mediasoup Worker',
+      labelNames: ['worker'],
+      registers,
+    });
+    let taps: TapTotals = { packets: 0, bytes: 0 };
+    let workers: WorkerUsage[] = [];
+    tally(this.registry, 'framelock_worker_cpu_seconds_total', 'CPU time of a mediasoup Worker', ['worker'], () =>
+      workers.map(({ index, cpuSeconds }) => [{ worker: index }, cpuSeconds]),
+    );
+    tally(this.registry, 'framelock_tap_packets_total', 'RTP packets sent through FrameTaps', [], () => [
+      [{}, taps.packets],
+    ]);
+    tally(this.registry, 'framelock_tap_bytes_total', 'RTP bytes sent through FrameTaps', [], () => [[{}, taps.bytes]]);
     this.#poll = async () => {
       for (const [what, count] of Object.entries(questions.counts())) held.set({ what }, count);
       if (performance.now() - this.#lastPollMs < minPollMs) return;
       this.#lastPollMs = performance.now();
-      const [taps, workers] = await Promise.all([questions.tapTotals(), questions.workerUsage()]);
-      packets.set(taps.packets);
-      bytes.set(taps.bytes);
-      for (const { index, cpuSeconds, maxRssBytes } of workers) {
-        cpu.set({ worker: index }, cpuSeconds);
-        rss.set({ worker: index }, maxRssBytes);
-      }
+      [taps, workers] = await Promise.all([questions.tapTotals(), questions.workerUsage()]);
+      rss.reset();
+      for (const { index, maxRssBytes } of workers) rss.set({ worker: index }, maxRssBytes);
     };
   }
 

@@ -29,6 +29,11 @@ export class DecodePool {
     return this.#workers.reduce((sum, worker) => sum + worker.load, 0);
   }
 
+  /** Frames given to the threads and not decoded yet. */
+  get waiting(): number {
+    return this.#workers.reduce((sum, worker) => sum + worker.undecoded, 0);
+  }
+
   openStream(codec: VideoCodec, events: DecodeStreamEvents, onLetGo: () => void): DecodeStream {
     return this.#leastLoaded().openStream(codec, events, onLetGo);
   }

@@ -34,6 +34,13 @@ export class DecodeWorker {
     return this.#streams.size;
   }
 
+  /** Frames of all its Streams that were given to the thread and not reported yet. */
+  get undecoded(): number {
+    let sum = 0;
+    for (const stream of this.#streams.values()) sum += stream.undecoded;
+    return sum;
+  }
+
   get closed(): boolean {
     return this.#closed;
   }

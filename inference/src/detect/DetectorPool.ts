@@ -104,6 +104,11 @@ export class DetectorPool {
     return this.#closed;
   }
 
+  /** Pictures that wait for an InferenceSession. */
+  get waiting(): number {
+    return this.dump().detectors.reduce((sum, { waiting }) => sum + waiting, 0);
+  }
+
   dump(): { detectors: DetectorDump[] } {
     return { detectors: [...this.#shared.values()].flatMap(({ opened }) => (opened ? [opened.dump()] : [])) };
   }

@@ -64,6 +64,11 @@ export class NodeRegistry {
     return [...this.#inferences.values()].filter((node) => node.open);
   }
 
+  /** Seconds since each node was heard of, by its id. */
+  *heartbeatAges(): Iterable<[string, number]> {
+    for (const [nodeId, heardAtMs] of this.#heardAtMs) yield [nodeId, (performance.now() - heardAtMs) / 1_000];
+  }
+
   /** Also one that is being dialled again. */
   sfu(nodeId: string): SfuNode | undefined {
     return this.#sfus.get(nodeId);
@@ -128,7 +133,10 @@ export class NodeRegistry {
       serverId,
       logger,
       onOpened: () => onOpened(self()),
-      onLost: (reason: string) => onLost(self(), reason),
+      onLost: (reason: string) => {
+        metrics.nodesLost.inc({ kind: heartbeat.kind });
+        onLost(self(), reason);
+      },
       onMalformed: (reason: string) => metrics.malformed.inc({ door: 'control', reason }),
     };
   }

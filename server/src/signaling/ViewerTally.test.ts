@@ -37,3 +37,14 @@ it('goes on when a player counts from 0 again, and believes no report more than 
   tally.add(report(Number.MAX_SAFE_INTEGER));
   expect((await sums(metrics)).exact).toBeLessThan(50_000);
 });
+
+it('takes the latency of each report that has one, and none that only two clocks explain', async () => {
+  const metrics = new Metrics();
+  const tally = new ViewerTally(metrics);
+  tally.add(report(1));
+  tally.add({ ...report(2), captureToOverlayP50Ms: 180 });
+  tally.add({ ...report(3), captureToOverlayP50Ms: 3_600_000 });
+  const { values } = await metrics.viewerLatency.get();
+  const figure = (name: string) => values.find(({ metricName }) => metricName?.endsWith(name))?.value;
+  expect([figure('_count'), figure('_sum')]).toEqual([1, 0.18]);
+});

@@ -4,6 +4,8 @@ import type { ViewerReport } from '../protocol/index.ts';
 const kinds = ['exact', 'interpolated', 'extrapolated', 'unanalysed'] as const;
 /** What one viewer can add by one report: 10 minutes at 60 fps, so that a hostile one can't drown the sum. */
 const maxDelta = 36_000;
+/** More is no latency but two clocks, or a hostile viewer who would drown the sum. */
+const longestLatencyMs = 60_000;
 
 /** Turns one viewer's cumulative reports into increments of the server's sums. */
 export class ViewerTally {
@@ -18,6 +20,9 @@ export class ViewerTally {
     for (const kind of kinds) this.#metrics.viewerFrames.inc({ kind }, this.#delta(report, kind));
     this.#metrics.viewerFrames.inc({ kind: 'missedCallback' }, this.#delta(report, 'missedCallbacks'));
     this.#metrics.viewerWrongFrames.inc(this.#delta(report, 'wrongFrame'));
+    const { captureToOverlayP50Ms: latencyMs } = report;
+    if (latencyMs !== undefined && latencyMs <= longestLatencyMs)
+      this.#metrics.viewerLatency.observe(latencyMs / 1_000);
     this.#last = report;
   }
 

@@ -10,6 +10,7 @@ import {
 } from '@framelock/server/protocol';
 import { readUdpDrops } from '@framelock/server/protocol/tap';
 import type { HlsConfig } from './config.ts';
+import { DropTotals } from './DropTotals.ts';
 import { HlsPublication } from './HlsPublication.ts';
 import { observeHls } from './hlsMetrics.ts';
 import { Origin } from './origin/Origin.ts';
@@ -47,6 +48,7 @@ export class HlsNode implements PackagedPublications {
   readonly #library: RecordingLibrary;
   readonly #mirror: S3Mirror | undefined;
   readonly #thumbnailer: Thumbnailer;
+  readonly #drops = new DropTotals();
   readonly #dropsTimer: NodeJS.Timeout;
   #origin!: Origin;
   #closed = false;
@@ -76,6 +78,8 @@ export class HlsNode implements PackagedPublications {
     const { host, port } = config;
     node.#origin = await Origin.create({ publications: node, token: options.token, host, port, log });
     observeHls(node.#registry, {
+      dir: config.dir,
+      drops: node.#drops,
       origin: node.#origin,
       publications: () => node.#publications.values(),
       thumbnailer: node.#thumbnailer,
@@ -133,6 +137,7 @@ export class HlsNode implements PackagedPublications {
   async #countKernelDrops(): Promise<void> {
     const drops = this.#publications.size > 0 ? await readUdpDrops() : undefined;
     if (drops) for (const publication of this.#publications.values()) publication.countKernelDrops(drops);
+    this.#drops.count(this.#publications.values());
   }
 
   addDetection(publicationId: string, detection: Uint8Array): void {
@@ -148,6 +153,7 @@ export class HlsNode implements PackagedPublications {
       publication,
       setTimeout(() => void this.#release(publication), keepEndedMs),
     );
+    this.#drops.count(this.#publications.values());
     await publication.close();
   }
 

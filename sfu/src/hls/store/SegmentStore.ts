@@ -168,6 +168,11 @@ export class SegmentStore implements StoredFiles {
     return this.#file.recording;
   }
 
+  /** On their way to the disk. */
+  get waitingBytes(): number {
+    return this.#queue.bytes;
+  }
+
   get problem(): StorageProblem | undefined {
     return this.#queue.problem;
   }
