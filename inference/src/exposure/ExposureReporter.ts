@@ -87,15 +87,22 @@ export class ExposureReporter {
         made++;
       }
     }
-    this.#limitPictures();
+    this.limitPictures(maxPictureBytes);
     return made;
   }
 
-  #limitPictures(): void {
+  /** Of JPEGs that wait to be stored, roughly. */
+  get pictureBytes(): number {
     let bytes = 0;
     for (const pictures of this.#pictures.values()) bytes += pictures.bytes;
+    return bytes;
+  }
+
+  /** Lets the oldest go until the rest fits. */
+  limitPictures(maxBytes: number): void {
+    let bytes = this.pictureBytes;
     for (const pictures of this.#pictures.values()) {
-      if (bytes <= maxPictureBytes) return;
+      if (bytes <= maxBytes) return;
       if (pictures.bytes === 0) continue;
       bytes -= pictures.bytes;
       pictures.drop();
@@ -137,6 +144,15 @@ export class ExposureReporter {
   /** Ended Appearances that are not known to be stored. */
   get unstored(): number {
     return this.#meter.unstored;
+  }
+
+  /** All that it saw is known to be stored, as far as it is over. */
+  get settled(): boolean {
+    return this.unstored === 0 && this.#meter.coverageStored;
+  }
+
+  get coverageStored(): boolean {
+    return this.#meter.coverageStored;
   }
 
   /** What the limits cost. */

@@ -135,7 +135,7 @@ describe('ExposureReporters', () => {
     expect(reporter.unstored).toBe(0);
   });
 
-  it('tell what a finished analysis saw at once, and give up after a minute', () => {
+  it('tell what a finished analysis saw at once, and again until it is stored, however long that takes', () => {
     const reporter = reporters.open({ publicationId: 'p', streamId: 's' });
     const other = reporters.open({ publicationId: 'q', streamId: 's' });
     second(reporter, 0, [mark()], red);
@@ -146,8 +146,42 @@ describe('ExposureReporters', () => {
     expect(reporters.size).toBe(2);
     other.finish();
     expect(reporters.size).toBe(1);
-    reporters.tick(Date.now() + 61_000);
-    expect([reporters.size, dropped]).toEqual([0, [['appearances', 1]]]);
+    told = [];
+    const day = 86_400;
+    for (let after = 1; after < day; after++) reporters.tick(Date.now() + after * 1000);
+    expect(told.length).toBeGreaterThan(day / 61);
+    expect(told.length).toBeLessThan(day / 50);
+    expect(new Set(told.map(({ coverage }) => coverage.frames))).toEqual(new Set([10]));
+    reporters.stored('p', told.at(-1)!.sequence);
+    reporters.tick(Date.now() + day * 1000);
+    expect([reporters.size, dropped]).toEqual([0, []]);
+  });
+
+  it('tell the coverage of a finished one that saw nothing until it is stored', () => {
+    const reporter = reporters.open({ publicationId: 'p', streamId: 's' });
+    second(reporter, 0, [], red);
+    reporters.stored('p', told.at(-1)!.sequence);
+    // Not stored: the last Frames before its end.
+    second(reporter, 1, [], red);
+    reporter.finish();
+    told = [];
+    for (let after = 1; after < 600; after++) reporters.tick(Date.now() + after * 1000);
+    expect(reporters.size).toBe(1);
+    expect(told.at(-1)).toMatchObject({ appearances: [], coverage: { frames: 20, seconds: expect.closeTo(1.9, 6) } });
+    reporters.stored('p', told.at(-1)!.sequence);
+    reporters.tick(Date.now() + 600_000);
+    expect([reporters.size, dropped]).toEqual([0, []]);
+  });
+
+  it('keep no more than a thousand finished ones, and count those that go', () => {
+    for (let i = 0; i < 1_003; i++) {
+      const reporter = reporters.open({ publicationId: `p${i}`, streamId: 's' });
+      reporter.update({ marks: i < 2 ? [mark()] : [], rtpTicks: 0, wallMs: startMs, picture: red });
+      reporter.finish();
+    }
+    expect(reporters.size).toBe(1_000);
+    const sum = (what: string) => dropped.reduce((total, [of, count]) => total + (of === what ? count : 0), 0);
+    expect([sum('coverage'), sum('appearances')]).toEqual([3, 2]);
   });
 
   it('forget a finished one as soon as it is stored', () => {

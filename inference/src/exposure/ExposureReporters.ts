@@ -4,19 +4,33 @@ import { ThumbnailEncoder } from './ThumbnailEncoder.ts';
 
 /** Pictures of all Publications together, a second: some tenths of a ms each on the main thread. */
 const picturesPerTick = 12;
-/** How long a server may take to store what a finished analysis saw. */
-const lingerMs = 60_000;
-const maxLingering = 64;
+/**
+ * What finished analyses saw is kept until it is stored, however long a server or its database is away: so many of them,
+ * with so many Appearances and so much of pictures together. Beyond it the oldest go, and are counted.
+ */
+const maxFinished = 1_000;
+const maxFinishedAppearances = 10_000;
+const maxFinishedPictureBytes = 64 * 1024 * 1024;
+/** They are told again after this, doubled each time up to the limit. */
+const tellAgainMs = 3_000;
+const maxTellAgainMs = 60_000;
+/** Of finished ones: after a long time away there may be many to tell of. */
+const maxToldPerTick = 20;
+
+type Dropped = 'appearances' | 'cutShort' | 'pictures' | 'coverage';
 
 export interface ExposureReportersOptions {
   emit(report: ExposureReport): void;
-  /** Given up unstored, or cut by a limit: `appearances` ended and not stored, `cutShort` too many at once, `pictures`. */
-  onDropped(what: 'appearances' | 'cutShort' | 'pictures', count: number): void;
+  /**
+   * Given up unstored, or cut by a limit: `appearances` ended and not stored, `cutShort` too many at once, `pictures`,
+   * `coverage`: analyses of which it is not stored up to when they looked.
+   */
+  onDropped(what: Dropped, count: number): void;
 }
 
 interface Kept {
   reporter: ExposureReporter;
-  finishedAtMs: number | undefined;
+  finished: { atMs: number; tellAtMs: number; waitMs: number } | undefined;
   counted: { appearances: number; cutShort: number; pictures: number };
 }
 
@@ -43,7 +57,7 @@ export class ExposureReporters {
     });
     const kept: Kept = {
       reporter,
-      finishedAtMs: undefined,
+      finished: undefined,
       counted: { appearances: 0, cutShort: 0, pictures: 0 },
     };
     this.#kept.push(kept);
@@ -53,37 +67,45 @@ export class ExposureReporters {
   /** Once a second. */
   tick(nowMs = Date.now()): void {
     let budget = picturesPerTick;
-    for (const { reporter } of this.#kept) {
-      if (budget > 0) budget -= reporter.encode(budget, nowMs);
-      reporter.report(nowMs);
+    let told = 0;
+    for (const kept of this.#kept) {
+      if (budget > 0) budget -= kept.reporter.encode(budget, nowMs);
+      if (!kept.finished) kept.reporter.report(nowMs);
+      else if (nowMs >= kept.finished.tellAtMs && told++ < maxToldPerTick) tellAgain(kept, nowMs);
     }
     // Whoever had the first choice has the last one next time.
     this.#kept.push(...this.#kept.splice(0, 1));
-    this.#tidy(nowMs);
+    this.#tidy();
   }
 
   #finish(kept: Kept): void {
     const nowMs = Date.now();
-    kept.finishedAtMs = nowMs;
+    kept.finished = { atMs: nowMs, tellAtMs: nowMs, waitMs: tellAgainMs };
     kept.reporter.encode(picturesPerTick, nowMs);
-    kept.reporter.report(nowMs);
-    this.#tidy(nowMs);
+    tellAgain(kept, nowMs);
+    this.#tidy();
   }
 
-  #tidy(nowMs: number): void {
-    let lingering = 0;
-    for (const kept of [...this.#kept].reverse()) {
-      const { reporter, finishedAtMs } = kept;
-      if (finishedAtMs === undefined) {
-        this.#count(kept);
-        continue;
+  #tidy(): void {
+    for (const kept of this.#kept) if (!kept.finished) this.#count(kept);
+    const finished = this.#kept.filter((kept) => kept.finished);
+    if (finished.length === 0) return;
+    const gone = new Set<Kept>();
+    let [count, appearances, pictureBytes] = [0, 0, 0];
+    for (const kept of finished.sort((a, b) => b.finished!.atMs - a.finished!.atMs)) {
+      const { reporter } = kept;
+      if (reporter.settled) gone.add(kept);
+      else if (++count > maxFinished || (appearances += reporter.unstored) > maxFinishedAppearances) {
+        gone.add(kept);
+        if (reporter.unstored > 0) this.#options.onDropped('appearances', reporter.unstored);
+        if (!reporter.coverageStored) this.#options.onDropped('coverage', 1);
+      } else {
+        reporter.limitPictures(Math.max(0, maxFinishedPictureBytes - pictureBytes));
+        pictureBytes += reporter.pictureBytes;
       }
-      const done = reporter.unstored === 0;
-      if (!done && nowMs - finishedAtMs < lingerMs && ++lingering <= maxLingering) continue;
       this.#count(kept);
-      if (!done) this.#options.onDropped('appearances', reporter.unstored);
-      this.#kept = this.#kept.filter((one) => one !== kept);
     }
+    if (gone.size > 0) this.#kept = this.#kept.filter((kept) => !gone.has(kept));
   }
 
   #count({ reporter, counted }: Kept): void {
@@ -96,7 +118,12 @@ export class ExposureReporters {
 
   /** `exposureStored` of the server. */
   stored(publicationId: string, sequence: number): void {
-    for (const { reporter } of this.#kept) if (reporter.publicationId === publicationId) reporter.stored(sequence);
+    for (const { reporter, finished } of this.#kept) {
+      if (reporter.publicationId !== publicationId) continue;
+      reporter.stored(sequence);
+      // Somebody listens: the rest may follow at once.
+      if (finished) Object.assign(finished, { tellAtMs: 0, waitMs: tellAgainMs });
+    }
   }
 
   get size(): number {
@@ -113,4 +140,12 @@ export class ExposureReporters {
   dump(): object[] {
     return this.#kept.map(({ reporter }) => ({ publicationId: reporter.publicationId, ...reporter.dump() }));
   }
+}
+
+/** What a finished one has not been told, or not been stored of it. */
+function tellAgain({ reporter, finished }: Kept, nowMs: number): void {
+  reporter.report(nowMs);
+  if (!finished) return;
+  finished.tellAtMs = nowMs + finished.waitMs;
+  finished.waitMs = Math.min(finished.waitMs * 2, maxTellAgainMs);
 }

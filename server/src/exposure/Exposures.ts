@@ -100,7 +100,7 @@ export class Exposures {
     for (const one of report.appearances) {
       appearances.set(one.id, newerOf(appearances.get(one.id), appearanceRow(report, one)));
     }
-    coverage.set(report.coverage.runId, coverageRow(report));
+    putCoverage(coverage, coverageRow(report));
     told.push({ node, publicationId, sequence });
     this.#writeSoon();
     return 'taken';
@@ -148,16 +148,12 @@ export class Exposures {
     for (const [id, row] of newer.appearances) {
       batch.appearances.set(id, newerOf(batch.appearances.get(id), row));
     }
-    for (const [id, row] of newer.coverage) batch.coverage.set(id, row);
-    batch.told.push(...newer.told);
+    for (const row of newer.coverage.values()) putCoverage(batch.coverage, row);
+    // Nodes tell again of what they are not answered about: only the latest need to be.
+    batch.told = [...batch.told, ...newer.told].slice(-this.#maxWaiting);
     this.#waiting = batch;
-    let dropped = 0;
-    for (const id of batch.appearances.keys()) {
-      if (batch.appearances.size <= this.#maxWaiting) break;
-      batch.appearances.delete(id);
-      dropped++;
-    }
-    if (dropped === 0) return;
+    const dropped = dropOldest(batch.appearances, this.#maxWaiting);
+    if (dropped + dropOldest(batch.coverage, this.#maxWaiting) === 0) return;
     batch.told.length = 0;
     this.#options.metrics.exposureDropped.inc(dropped);
   }
@@ -200,4 +196,16 @@ export class Exposures {
     this.#hurry?.();
     await Promise.all([this.#writing, this.#sweeping]);
   }
+}
+
+/** Reports of a run may overtake one another. */
+function putCoverage(coverage: Batch['coverage'], row: ExposureCoverageRow): void {
+  if ((coverage.get(row.runId)?.frames ?? 0) <= row.frames) coverage.set(row.runId, row);
+}
+
+/** Answers how many. */
+function dropOldest(rows: Map<string, unknown>, max: number): number {
+  const excess = Math.max(0, rows.size - max);
+  for (const id of [...rows.keys()].slice(0, excess)) rows.delete(id);
+  return excess;
 }

@@ -198,6 +198,23 @@ describe('ExposureMeter', () => {
     expect(meter.takeReport(6, 20_000)).toBeUndefined();
   });
 
+  it('tells how long it has looked until that is stored, also when there is nothing more to see', () => {
+    frames(0, 1, []);
+    meter.takeReport(1, 1_000);
+    meter.stored(1);
+    expect(meter.coverageStored).toBe(true);
+    frames(1, 2, []);
+    expect(meter.coverageStored).toBe(false);
+    expect(meter.takeReport(2, 2_000)!.coverage.frames).toBe(20);
+    meter.stored(1);
+    expect(meter.takeReport(3, 4_900)).toBeUndefined();
+    expect(meter.takeReport(4, 5_000)!.coverage.frames).toBe(20);
+    // An answer to the first of the two, late.
+    meter.stored(2);
+    expect(meter.coverageStored).toBe(true);
+    expect(meter.takeReport(5, 60_000)).toBeUndefined();
+  });
+
   it('has limits: the longest unseen is ended early, the oldest unstored is let go of', () => {
     create({ maxOpen: 3, maxEnded: 4 });
     const spread = (count: number) => Array.from({ length: count }, (_, i) => mark({ trackId: i, brandId: `b${i}` }));

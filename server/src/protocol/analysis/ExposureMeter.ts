@@ -70,6 +70,10 @@ export class ExposureMeter {
   #startedAtMs = 0;
   #coveredTicks = 0;
   #coverageChanged = false;
+  /** First report that had the coverage as it is; Infinity: it is not told yet. */
+  #coverageSentIn = Infinity;
+  #coverageSentAtMs = -Infinity;
+  #coverageStored = true;
   #cutShort = 0;
   #dropped = 0;
 
@@ -87,6 +91,11 @@ export class ExposureMeter {
   /** Appearances that wait to be stored. */
   get unstored(): number {
     return this.#ended.length;
+  }
+
+  /** The coverage as it is was told and stored. */
+  get coverageStored(): boolean {
+    return this.#coverageStored;
   }
 
   /** Ended early since too many were on screen at once. */
@@ -110,6 +119,7 @@ export class ExposureMeter {
     this.#lastTicks = rtpTicks;
     this.#frame++;
     this.#coverageChanged = true;
+    this.#coverageStored = false;
     const known = this.#advance(gap, wallMs);
     for (let i = this.#open.length - 1; i >= 0; i--) {
       if (this.#ticks - this.#open[i]!.seenAtTicks > joinGapTicks) this.#end(i);
@@ -254,8 +264,8 @@ export class ExposureMeter {
 
   /**
    * What changed since the last report, totals since the beginning of each: at most `max` Appearances, ended ones first.
-   * An ended one is in every report that is 3 s after the last one it was in, until `stored` names that. `sequence`: of
-   * this report, higher than any before. Undefined when there is nothing to tell.
+   * An ended one is in every report that is 3 s after the last one it was in, until `stored` names that; so is the
+   * coverage. `sequence`: of this report, higher than any before. Undefined when there is nothing to tell.
    */
   takeReport(sequence: number, nowMs: number, max = 100): MeterReport | undefined {
     const appearances: AppearanceReport[] = [];
@@ -269,13 +279,17 @@ export class ExposureMeter {
     };
     for (const one of this.#ended) if (nowMs - one.sentAtMs >= resendAfterMs) take(one);
     for (const one of this.#open) if (one.changed && one.replaces === undefined) take(one);
-    if (!this.#coverageChanged && appearances.length === 0) return undefined;
+    const again = !this.#coverageStored && nowMs - this.#coverageSentAtMs >= resendAfterMs;
+    if (!this.#coverageChanged && !again && appearances.length === 0) return undefined;
+    if (this.#coverageChanged) this.#coverageSentIn = sequence;
+    this.#coverageSentAtMs = nowMs;
     this.#coverageChanged = false;
     return { coverage: this.coverage(), appearances, more };
   }
 
-  /** The report of this sequence is in the database: ended Appearances that were last told of in it are done. */
+  /** The report of this sequence is in the database: what was last told of in it is done. */
   stored(sequence: number): void {
+    if (!this.#coverageChanged && sequence >= this.#coverageSentIn) this.#coverageStored = true;
     for (let i = this.#ended.length - 1; i >= 0; i--) {
       if (this.#ended[i]!.sentIn !== sequence) continue;
       const [one] = this.#ended.splice(i, 1);
