@@ -84,10 +84,9 @@ export class LineMonitor {
     this.#emit(event);
   }
 
-  /** Its ObjectTrack is over, or the analysis is: it ended beyond the line. */
+  /** Its ObjectTrack is over, or the analysis is: what was not settled did not happen. */
   forget(track: ZoneTrack): void {
-    const pass = this.#passes.get(track.id);
-    if (pass) this.#settle(pass);
+    this.#passes.delete(track.id);
   }
 
   /** The same line drawn, named or set otherwise. Totals go on. */

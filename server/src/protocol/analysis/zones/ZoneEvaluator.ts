@@ -38,7 +38,7 @@ export interface ZoneEvaluatorOptions {
  * - unseen objects stay where they are for 1.5 s, then their tracks are over, and were so when they were last seen;
  * - sides of zones on the edge of the picture are no border: who goes there is lost, not moved.
  *
- * Pure; for inference nodes and browsers. A Frame in which nothing happens allocates nothing but an iterator.
+ * Pure; for inference nodes and browsers. A Frame in which nothing happens makes no object but an iterator.
  */
 export class ZoneEvaluator {
   readonly #onEvent: EventSink;

@@ -141,11 +141,10 @@ export class ZoneMonitor {
     };
   }
 
-  /** Its ObjectTrack is over, or the analysis is: what its last Frame showed holds. */
+  /** Its ObjectTrack is over, or the analysis is: what was not settled did not happen. */
   forget(track: ZoneTrack, cause: 'lost' | 'stopped'): void {
     const visit = this.#visits.get(track.id);
     if (!visit) return;
-    if (visit.inside && visit.crossing) return this.#end(visit, 'moved', visit.crossing);
     const { x, seenAtTicks, seenAtRtp } = track;
     const moment = { atTicks: seenAtTicks, shownTicks: seenAtTicks, shownRtp: seenAtRtp, x, y: this.#y(track) };
     this.#end(visit, cause, moment);

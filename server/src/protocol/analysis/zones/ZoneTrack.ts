@@ -48,6 +48,9 @@ export class ZoneTrack {
   /** Picture widths: moves less far than this may be the detector's. */
   jitter = leastJitter;
   #speed: SpeedWindow | undefined;
+  /** Asked for by each zone and event: worked out once a Frame. */
+  #speedMps = NaN;
+  #speedAtTicks = NaN;
   #nextLabel: string | undefined;
   #nextLabelAtTicks = 0;
 
@@ -102,15 +105,20 @@ export class ZoneTrack {
     return anchor === 'bottom' ? this.previousBottom : this.previousCentre;
   }
 
-  /** Metres a second; undefined where it is not known. */
+  /** Metres a second as of when it was last seen; undefined where it is not known. */
   get speedMps(): number | undefined {
-    const speed = this.#speed?.metresPerSecond(this.seenAtTicks) ?? NaN;
-    return Number.isFinite(speed) ? speed : undefined;
+    if (!this.#speed) return undefined;
+    if (this.#speedAtTicks !== this.seenAtTicks) {
+      this.#speedAtTicks = this.seenAtTicks;
+      this.#speedMps = this.#speed.metresPerSecond(this.seenAtTicks);
+    }
+    return Number.isFinite(this.#speedMps) ? this.#speedMps : undefined;
   }
 
   /** The scale is another one. */
   forgetSpeed(): void {
     this.#speed = undefined;
+    this.#speedAtTicks = NaN;
   }
 }
 
