@@ -360,6 +360,7 @@ export class InferenceNode {
     this.#exposures.close();
     await this.#control?.close(reason);
     await this.#decodePool.close(reason);
+    await this.#enroller?.close();
     this.#defaultLease?.release();
     await this.#detectorPool.close(reason);
     this.#log.info({ reason }, 'inference node closed');

@@ -28,21 +28,33 @@ export function drawReference(
   const originY = spec.height / 2 - ((box.y1 + box.y2) / 2) * scale;
   const plane = spec.width * spec.height;
   const planeOf = spec.channels === 'rgb' ? [0, 1, 2] : [2, 1, 0];
+  for (let c = 0; c < 3; c++) {
+    const at = planeOf[c]! * plane;
+    tensor.fill(around[c]! * spec.scale[planeOf[c]!]! + spec.bias[planeOf[c]!]!, at, at + plane);
+  }
   /** Source pixels that one of the input covers, on each axis. */
   const reach = Math.max(1, 1 / scale);
-  for (let y = 0; y < spec.height; y++) {
+  // The image is a small part of the input: around it nothing has to be looked up.
+  const [left, right] = pixelsWithin(originX, width * scale, spec.width);
+  const [top, bottom] = pixelsWithin(originY, height * scale, spec.height);
+  for (let y = top; y < bottom; y++) {
     const sourceY = (y + 0.5 - originY) / scale;
-    for (let x = 0; x < spec.width; x++) {
+    for (let x = left; x < right; x++) {
       const sourceX = (x + 0.5 - originX) / scale;
-      const inside = sourceX >= 0 && sourceY >= 0 && sourceX < width && sourceY < height;
       for (let c = 0; c < 3; c++) {
-        const value = inside ? average(rgb, width, height, sourceX, sourceY, reach, c) : around[c]!;
+        const value = average(rgb, width, height, sourceX, sourceY, reach, c);
         const tensorPlane = planeOf[c]!;
         tensor[tensorPlane * plane + y * spec.width + x] = value * spec.scale[tensorPlane]! + spec.bias[tensorPlane]!;
       }
     }
   }
   return { x: originX, y: originY, scale };
+}
+
+/** The first pixel whose centre is within `length` from `origin`, and the first beyond; of so many that there are. */
+function pixelsWithin(origin: number, length: number, count: number): [first: number, end: number] {
+  const clamp = (at: number): number => Math.max(0, Math.min(count, Math.ceil(at - 0.5)));
+  return [clamp(origin), clamp(origin + length)];
 }
 
 /** Mean over a square of side `reach` about the place, each pixel by how much of it lies inside. */
