@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { existsSync, mkdirSync, mkdtempSync, renameSync, rmSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, mkdtempSync, renameSync, rmSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { copyStep, debianRoot, runStep } from './chroot.mjs';
 import { readPairs } from './readDockerfile.mjs';
@@ -128,6 +128,8 @@ async function write({ step, image, below, upper, from, context, onOutput }) {
     });
   }
   const folder = mkdtempSync(join(upper, '..', 'context-'));
+  // cp gives the root this folder's mode.
+  chmodSync(folder, 0o755);
   context.lay(step.sources, target, folder);
   return copyStep({ lower, upper, folder, sources: ['/'], destination: '/' });
 }
