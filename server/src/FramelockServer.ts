@@ -239,7 +239,8 @@ export class FramelockServer {
       if (request.url?.startsWith('/hls/')) this.#hls.handle(request, response);
       else if (!downloads.takes(request, response)) void listener(request, response);
     });
-    endSlowBodies(http, 60_000, ({ method, url }) => method === 'POST' && /^\/api\/v1\/files(?:\?|$)/.test(url ?? ''));
+    const upload = /^\/api\/v1\/(?:files|brands\/import)(?:\?|$)/;
+    endSlowBodies(http, 60_000, ({ method, url }) => method === 'POST' && upload.test(url ?? ''));
     http.headersTimeout = 15_000;
     http.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) =>
       this.#signaling.upgrade(request, socket, head),

@@ -5,11 +5,13 @@ import { newId } from '../newId.ts';
 import {
   type ChangeBrand,
   type GalleryFile,
+  galleryFileSchema,
   type ImportResult,
   maxBrandImageBytes,
   maxBrandNamesBytes,
   maxBrands,
   maxImagesPerBrand,
+  parseOrRefuse,
   type PictureBox,
   Refusal,
 } from '../protocol/index.ts';
@@ -38,6 +40,11 @@ export interface GivenImage {
 
 /** What tells a brand from another. */
 type NamedBrand = Pick<KnownBrand, 'id' | 'name' | 'origin'> & { images: readonly { sha256: string }[] };
+
+type FileBrand = GalleryFile['brands'][number];
+
+/** While an import runs, others change the gallery: how old may be what it knows of it, ms. */
+const knownForMs = 1_000;
 
 /** What users do to the gallery. Nothing that is refused leaves a trace. */
 export class BrandEdits {
@@ -69,9 +76,18 @@ export class BrandEdits {
     const position = Math.max(0, ...images.map((image) => image.position + 1));
     const taken = await this.#take(given, images);
     const rows = taken.map((image, i) => ({ ...image, position: position + i }));
-    // Others may have added some meanwhile.
-    if (!(await this.#options.store.addImages(id, rows))) this.#requireFew(maxImagesPerBrand + 1);
+    // Others may have added some meanwhile, or deleted it.
+    if (!(await this.#addRows(id, rows))) this.#requireFew(maxImagesPerBrand + 1);
     await this.#options.onChanged();
+  }
+
+  async #addRows(id: string, rows: NewBrandImage[]): Promise<boolean> {
+    try {
+      return await this.#options.store.addImages(id, rows);
+    } catch (error) {
+      if ((await this.#options.brands()).every((brand) => brand.id !== id)) throw notFound();
+      throw error;
+    }
   }
 
   async change(id: string, { name, ...rest }: ChangeBrand): Promise<void> {
@@ -115,7 +131,7 @@ export class BrandEdits {
     yield `${JSON.stringify(head).slice(0, -1)},"brands":[`;
     let separator = '';
     for (const brand of (await brands()).filter(({ origin }) => origin === 'own')) {
-      const images: GalleryFile['brands'][number]['images'] = [];
+      const images: FileBrand['images'] = [];
       for (const { id } of brand.images) {
         const image = await store.image(brand.id, id);
         if (!image) continue;
@@ -124,28 +140,39 @@ export class BrandEdits {
       }
       if (images.length === 0) continue; // deleted meanwhile
       const { name, enabled, threshold } = brand;
-      yield separator + JSON.stringify({ name, enabled, threshold, images } satisfies GalleryFile['brands'][number]);
+      yield separator + JSON.stringify({ name, enabled, threshold, images } satisfies FileBrand);
       separator = ',';
     }
     yield ']}';
   }
 
-  /** Each brand by itself: what is refused is said, and the others are taken. They are embedded in the background. */
-  async import({ brands }: GalleryFile): Promise<ImportResult> {
+  /**
+   * Each brand by itself, as they come in: what is refused is said, and the others are taken. They are embedded in the
+   * background. What can't be read on leaves what came before it.
+   */
+  async import(brands: AsyncIterable<unknown>): Promise<ImportResult> {
     if (this.#importing) throw new Refusal('rateLimited', 'another import is running: wait for its end');
     this.#importing = true;
     const result: ImportResult = { added: 0, unchanged: 0, refused: [] };
     try {
-      // Once: after each insertion the whole gallery would be read anew. Names are unique in the database itself.
-      const all: NamedBrand[] = [...(await this.#options.brands())];
-      for (const brand of brands) {
+      let all: NamedBrand[] = [];
+      let readAtMs = -Infinity;
+      for await (const given of brands) {
+        // Not after each insertion: all is read anew then. In between names are unique by the database itself.
+        if (performance.now() - readAtMs > knownForMs) {
+          all = [...(await this.#options.brands())];
+          readAtMs = performance.now();
+        }
         try {
-          result[await this.#importOne(brand, all)]++;
+          result[await this.#importOne(fileBrandOf(given), all)]++;
         } catch (error) {
           if (!(error instanceof Refusal)) throw error;
-          result.refused.push({ name: brand.name, reason: error.message });
+          result.refused.push({ name: nameOf(given), reason: error.message });
         }
       }
+    } catch (error) {
+      if (!(error instanceof Refusal) || result.added === 0) throw error;
+      throw new Refusal(error.code, `${error.message}; ${result.added} brands before that were added`);
     } finally {
       this.#importing = false;
       if (result.added > 0) await this.#options.onChanged();
@@ -155,10 +182,7 @@ export class BrandEdits {
   }
 
   /** Adds it to `all`, too. */
-  async #importOne(
-    { images, ...facts }: GalleryFile['brands'][number],
-    all: NamedBrand[],
-  ): Promise<'added' | 'unchanged'> {
+  async #importOne({ images, ...facts }: FileBrand, all: NamedBrand[]): Promise<'added' | 'unchanged'> {
     const name = facts.name.normalize('NFC');
     const given = images.map(({ png, box, marked }) => {
       return { bytes: Buffer.from(png, 'base64'), box: storedBox(box, marked) };
@@ -239,6 +263,16 @@ export class BrandEdits {
       throw new Refusal(error.code, `image ${i + 1}: ${error.message}`);
     }
   }
+}
+
+function fileBrandOf(given: unknown): FileBrand {
+  return parseOrRefuse(galleryFileSchema.shape.brands.element, given, 'the brand');
+}
+
+/** For whoever has to find it in the file. */
+function nameOf(given: unknown): string {
+  const { name } = Object(given) as { name?: unknown };
+  return typeof name === 'string' ? name.slice(0, 100) : '(no name)';
 }
 
 function sha256Of(bytes: Uint8Array): string {

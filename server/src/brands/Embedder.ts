@@ -92,7 +92,8 @@ export class Embedder {
       for (const { id, brandId } of await store.toEmbed(present.sha256, failed)) {
         if (this.#closed || nodes()?.sha256 !== present.sha256) return;
         const image = await store.image(brandId, id);
-        if (image && !(await this.#embedStored(image, present.sha256))) later = true;
+        if (!image) this.#attempts.delete(id);
+        else if (!(await this.#embedStored(image, present.sha256))) later = true;
         if (performance.now() - toldAt < tellEveryMs) continue;
         await this.#options.onEmbedded();
         toldAt = performance.now();

@@ -1,6 +1,7 @@
 import { createRoute, type OpenAPIHono, z } from '@hono/zod-openapi';
 import type { MiddlewareHandler } from 'hono';
 import { bearerOf } from '../access/Access.ts';
+import { readGalleryFile } from '../brands/GalleryFileReader.ts';
 import {
   brandListSchema,
   brandViewSchema,
@@ -19,7 +20,6 @@ import type { HttpContext } from './context.ts';
 import { adminOnly, atMost, maxJsonBytes, takes } from './middleware.ts';
 
 const path = '/api/v1/brands';
-const maxImportBytes = 64 * 1024 ** 2;
 /** Each holds its whole body. */
 const maxFormsAtOnce = 4;
 const params = z.object({ id: idSchema });
@@ -214,15 +214,16 @@ function addExchangeRoutes(app: OpenAPIHono, { access, brands, streams }: HttpCo
     method: 'post',
     path: `${path}/import`,
     summary: 'Take in own brands of an exported file',
-    description: 'Each brand by itself; what is there already with the same name and images stays. At most 64 MiB.',
+    description:
+      'However large: brand by brand, each at most 64 MiB. What is there already with the same name and images stays. ' +
+      'Of a file that ends too soon what came before is taken in.',
     request: { body: { required: true, content: { 'application/json': { schema: galleryFileSchema } } } },
     responses: { 200: json(importResultSchema, 'what became of them'), ...errors(400, 401, 413, 415, 429) },
   });
-  app.post(`${path}/import`, admin, takes('application/json'), atMost(maxImportBytes), async (context) => {
-    const text = await context.req.text();
-    const file = parseOrRefuse(galleryFileSchema, parseJson(text), 'the file');
-    return context.json(await brands.edits.import(file), 200);
-  });
+  // Brand by brand while it comes in: an export of any size is taken.
+  app.post(`${path}/import`, admin, takes('application/json'), async (context) =>
+    context.json(await brands.edits.import(readGalleryFile(context.req.raw.body)), 200),
+  );
 }
 
 /** Multipart bodies, which are read by hand: one schema can't say what a field of several files is. */
@@ -270,12 +271,4 @@ function addFormRoutes(app: OpenAPIHono, { brands }: HttpContext, admin: Middlew
     await brands.edits.addImages(id, images);
     return context.json(brandView(await brands.get(id), brands), 201);
   });
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    throw new Refusal('badRequest', 'the file is no JSON');
-  }
 }

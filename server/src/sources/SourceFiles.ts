@@ -192,7 +192,8 @@ function nameTaken(name: string): Refusal {
   return new Refusal('conflict', `there is a file ${name} already: delete it first, or give this one another name`);
 }
 
-async function dropRest(reader: BodyReader): Promise<void> {
+/** Reads on for a moment, for whoever sends before it listens. */
+export async function dropRest(reader: BodyReader): Promise<void> {
   const deadline = AbortSignal.timeout(dropWithinMs);
   const late = new Promise<void>((resolve) => deadline.addEventListener('abort', () => resolve(), { once: true }));
   const drop = async () => {
