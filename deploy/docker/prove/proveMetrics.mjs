@@ -57,10 +57,10 @@ async function allUp(count) {
 async function askAll() {
   const expressions = dashboardExpressions();
   const empty = [];
-  for (const { from, expr } of expressions) if ((await ask(expr)).length === 0) empty.push(`${from}: ${expr}`);
+  for (const { from, expr } of expressions) if ((await ask(expr)).length === 0) empty.push(from);
   const firing = await ask('ALERTS{alertstate="firing"}');
   if (firing.length > 0) throw new Error(`alerts fire: ${firing.map(({ metric }) => metric.alertname).join(', ')}`);
-  const quiet = empty.length === 0 ? '' : `; without data, for nothing of the kind happened: ${empty.join(' | ')}`;
+  const quiet = empty.length === 0 ? '' : `; without data, for nothing of the kind happened: ${empty.join(', ')}`;
   return `${expressions.length - empty.length} of ${expressions.length} dashboard expressions have data, no alert fires${quiet}`;
 }
 
