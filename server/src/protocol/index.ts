@@ -17,4 +17,5 @@ export * from './rtpTime.ts';
 export * from './sfuControl.ts';
 export * from './signaling.ts';
 export * from './source.ts';
+export * from './visualProperties.ts';
 export * from './zones.ts';
