@@ -32,7 +32,7 @@ interface BundledModel {
 
 /**
  * `virtual:browser-models`: the bundled models that a publisher's page can run itself, with the addresses of their
- * files, which become assets of ours. One that is not in the repository is left out.
+ * files, which become assets of ours, and of a gallery beside it. One that is not in the repository is left out.
  */
 function browserModels(): Plugin {
   const id = 'virtual:browser-models';
@@ -50,8 +50,13 @@ function browserModels(): Plugin {
         const model = JSON.parse(readFileSync(description, 'utf8')) as BundledModel;
         const file = `${modelsFolder}/${folder}/${model.file}`;
         if (!existsSync(file)) continue;
-        imports.push(`import url${imports.length} from ${JSON.stringify(`${file}?url`)};`);
-        entries.push(`{ url: url${entries.length}, description: ${JSON.stringify(model)} }`);
+        const n = entries.length;
+        imports.push(`import url${n} from ${JSON.stringify(`${file}?url`)};`);
+        const gallery = `${modelsFolder}/${folder}/gallery.json`;
+        const hasGallery = existsSync(gallery);
+        if (hasGallery) imports.push(`import galleryUrl${n} from ${JSON.stringify(`${gallery}?url`)};`);
+        const galleryUrl = hasGallery ? `galleryUrl: galleryUrl${n}, ` : '';
+        entries.push(`{ url: url${n}, ${galleryUrl}description: ${JSON.stringify(model)} }`);
       }
       return `${imports.join('\n')}\nexport default [${entries.join(', ')}];`;
     },

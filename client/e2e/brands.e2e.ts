@@ -12,7 +12,7 @@ import {
 } from '@framelock/server/protocol';
 import type { Browser, BrowserContext, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { addedMark, type Mark } from './clip/brandMarks.ts';
+import { addedMark, bundledMark } from './clip/brandMarks.ts';
 import { marksOf, secondsShown, writeBrandClip, type BrandClipOptions, type ClipThing } from './clip/BrandClip.ts';
 import { drawReferencePng, drawSprites } from './clip/drawSprites.ts';
 import { decodePictureCode } from './clip/pictureCode.ts';
@@ -38,15 +38,6 @@ const frames = 30 * fps;
 const wrongNamesAllowed = 0.05;
 /** Within what has nothing on it: from 27 s of one round to 2 s of the next. */
 const seam = 27.5 * fps;
-
-async function bundledMark(slug: string): Promise<Mark> {
-  const file = new URL('../../inference/models/brands/gallery.json', import.meta.url);
-  const { brands } = JSON.parse(await readFile(file, 'utf8')) as {
-    brands: { slug: string; title: string; hex: string; path: string }[];
-  };
-  const { title, hex, path } = brands.find((brand) => brand.slug === slug)!;
-  return { name: title, colour: `#${hex.replace('#', '')}`, path };
-}
 
 /** Three things in lanes beside one another, so that none covers another's mark. */
 async function planClip(browser: Browser, path: string): Promise<BrandClipOptions> {

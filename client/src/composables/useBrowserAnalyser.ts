@@ -15,10 +15,12 @@ export function useBrowserAnalyser(streamId: string) {
     whyNotHere(globalThis as unknown as MediaGlobals) ??
     (bundledModels.length === 0 ? 'This server has no model for browsers.' : undefined);
   let turn = 0;
+  /** Through their workers still passes what is sent. */
+  let released: BrowserAnalyser[] = [];
 
   /** Undefined where it does not work (`problem` says why), or was closed meanwhile. */
   async function open(track: MediaStreamTrack, modelId: string): Promise<BrowserAnalyser | undefined> {
-    close();
+    release();
     const mine = ++turn;
     problem.value = unavailable;
     if (unavailable) return undefined;
@@ -43,16 +45,26 @@ export function useBrowserAnalyser(streamId: string) {
     }
   }
 
-  function close(): void {
+  /** It computes no more; to be closed when what it sent is over. */
+  function release(): void {
     turn++;
-    analyser.value?.close();
+    if (analyser.value) {
+      analyser.value.release();
+      released.push(analyser.value);
+    }
     analyser.value = undefined;
     state.value = undefined;
     loading.value = false;
   }
 
+  function close(): void {
+    release();
+    for (const one of released) one.close();
+    released = [];
+  }
+
   onScopeDispose(close);
-  return { analyser, state, problem, loading, unavailable, models: bundledModels, open, close };
+  return { analyser, state, problem, loading, unavailable, models: bundledModels, open, release, close };
 }
 export type BrowserAnalyserRefs = ReturnType<typeof useBrowserAnalyser>;
 

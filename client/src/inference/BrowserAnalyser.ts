@@ -9,10 +9,13 @@ import type { DataProducer } from 'mediasoup-client/types';
 import type { SignalingClient } from '../signaling/SignalingClient.ts';
 import { TypedEmitter } from '../signaling/TypedEmitter.ts';
 import type { BrowserModelSpec } from './BrowserModelSpec.ts';
+import { readBundledGallery } from './bundledGallery.ts';
 import { GalleryTeller } from './GalleryTeller.ts';
 import { GalleryWatch } from './GalleryWatch.ts';
 import type { MediaGlobals } from './mediaTypes.ts';
-import type { FrameReport, FromFrameWorker, FromModelWorker, LoadModel, ToFrameWorker } from './messages.ts';
+import type { FrameReport, FromFrameWorker, ToFrameWorker } from './messages.ts';
+import { PageModel } from './PageModel.ts';
+import { providersHere, threadsHere } from './providersHere.ts';
 import { whyNotHere } from './whyNotHere.ts';
 
 export interface BrowserAnalyserOptions {
@@ -39,10 +42,10 @@ export interface AnalyserConnection {
   revision: number;
 }
 
-const loadTimeoutMs = 60_000;
 /** More waits for the network than a second of detections: they would come too late. */
 const maxBufferedBytes = 64 * 1024;
-const maxThreads = 4;
+/** The worker of frames reports once a second; a hidden page may be slowed. */
+const silentAfterMs = 8_000;
 
 /**
  * Runs a Model in this page on the frames that it publishes. `track` is what is to be sent: the captured frames, each
@@ -51,22 +54,20 @@ const maxThreads = 4;
 export class BrowserAnalyser {
   /** To be sent in place of the captured one. */
   readonly track: MediaStreamTrack;
-  readonly provider: BrowserProvider;
-  readonly threads: number;
   readonly spec: BrowserModelSpec;
   readonly #events = new TypedEmitter<{ state: BrowserAnalyserState }>();
   readonly #frameWorker: Worker;
-  readonly #modelWorker: Worker;
+  readonly #model: PageModel;
   readonly #galleryWatch: GalleryWatch | undefined;
+  readonly #silenceTimer: ReturnType<typeof setInterval>;
   #captured: MediaStreamTrack;
-  readonly #teller = new GalleryTeller({
-    onTold: (gallery, revision) => this.#tell({ kind: 'gallery', gallery, revision }),
-  });
+  readonly #teller = new GalleryTeller({ onTold: (gallery, revision) => this.#useGallery(gallery, revision) });
   #galleryProblem: string | undefined;
   #connections = 0;
   #connection: AnalyserConnection | undefined;
   #report: FrameReport = {};
-  #failure: string | undefined;
+  #heardAtMs = performance.now();
+  #faults = 0;
   #bufferFull = 0;
   #closed = false;
 
@@ -74,28 +75,21 @@ export class BrowserAnalyser {
   static async create(options: BrowserAnalyserOptions): Promise<BrowserAnalyser> {
     const problem = whyNotHere(globalThis as unknown as MediaGlobals);
     if (problem) throw new Error(problem);
-    const modelWorker = new Worker(new URL('./modelWorker.ts', import.meta.url), { type: 'module', name: 'model' });
-    const { port1, port2 } = new MessageChannel();
+    const model = await PageModel.create({
+      spec: options.spec,
+      providers: options.providers ?? (await providersHere()),
+      threads: options.threads ?? threadsHere(),
+      openWorker: () => new Worker(new URL('./modelWorker.ts', import.meta.url), { type: 'module', name: 'model' }),
+    });
     try {
-      const ready = await loadModel(modelWorker, {
-        spec: options.spec,
-        providers: options.providers ?? (await providersHere()),
-        threads: options.threads ?? threadsHere(),
-        frames: port1,
-      });
-      return new BrowserAnalyser(options, modelWorker, port2, ready);
+      return new BrowserAnalyser(options, model);
     } catch (error) {
-      modelWorker.terminate();
+      model.close();
       throw error;
     }
   }
 
-  private constructor(
-    { streamId, track, spec, token }: BrowserAnalyserOptions,
-    modelWorker: Worker,
-    model: MessagePort,
-    { provider, threads }: { provider: BrowserProvider; threads: number },
-  ) {
+  private constructor({ streamId, track, spec, token }: BrowserAnalyserOptions, model: PageModel) {
     const { MediaStreamTrackGenerator } = globalThis as unknown as Required<MediaGlobals>;
     // First, since it throws for a capture that is over: nothing is there yet that would have to be ended.
     const frames = framesOf(track);
@@ -103,25 +97,25 @@ export class BrowserAnalyser {
     generator.contentHint = track.contentHint;
     this.track = generator;
     this.spec = spec;
-    this.provider = provider;
-    this.threads = threads;
     this.#captured = track;
-    this.#modelWorker = modelWorker;
-    modelWorker.onmessage = ({ data }: MessageEvent<FromModelWorker>) => {
-      if (data.kind === 'failed') this.#fail(data.reason);
-    };
-    modelWorker.onerror = ({ message }) => this.#fail(message || 'its worker failed');
+    this.#model = model;
     this.#frameWorker = new Worker(new URL('./frameWorker.ts', import.meta.url), { type: 'module', name: 'frames' });
-    this.#frameWorker.onerror = ({ message }) => this.#fail(message || 'its worker failed');
+    // What it threw in one task does not end it: frames go on, and reports say whether they do.
+    this.#frameWorker.onerror = () => this.#faults++;
     this.#frameWorker.onmessage = ({ data }: MessageEvent<FromFrameWorker>) => this.#hear(data);
-    this.#tell({ kind: 'begin', frames, sink: generator.writable, model, brands: spec.brands }, [
-      ...[frames, generator.writable, model],
-    ]);
+    this.#tell({ kind: 'begin', frames, sink: generator.writable }, [frames, generator.writable]);
+    model.listen({
+      onPort: (port) => this.#tell({ kind: 'model', port }, port ? [port] : []),
+      onChange: () => this.#say(),
+    });
+    this.#silenceTimer = setInterval(() => this.#isSilent && this.#say(), 1_000);
     if (spec.brands) {
+      const { galleryUrl } = spec.brands;
       this.#galleryWatch = new GalleryWatch({
         streamId,
         modelSha256: spec.sha256,
         ...(token ? { token } : {}),
+        ...(galleryUrl ? { bundled: () => readBundledGallery(galleryUrl, spec.sha256) } : {}),
         onGallery: (gallery) => this.#teller.want(gallery),
         onProblem: (problem) => (this.#galleryProblem = problem),
       });
@@ -136,12 +130,21 @@ export class BrowserAnalyser {
     return this.#captured;
   }
 
+  get #isSilent(): boolean {
+    return performance.now() - this.#heardAtMs > silentAfterMs;
+  }
+
   get state(): BrowserAnalyserState {
-    const { provider: executionProvider, threads } = this;
+    const { provider: executionProvider, threads, problem, note, restarts } = this.#model;
     const { dropped = {}, ...report } = this.#report;
-    const common = { executionProvider, threads, ...report, dropped: { ...dropped, buffer: this.#bufferFull } };
-    if (this.#failure !== undefined) return { ...common, state: 'failed', reason: this.#failure.slice(0, 300) };
-    const reason = report.reason ?? (this.#galleryProblem && noNames(this.#galleryProblem));
+    const common = {
+      ...{ executionProvider, threads, ...report },
+      dropped: { ...dropped, buffer: this.#bufferFull, restarts, faults: this.#faults },
+    };
+    const failure =
+      problem ?? (this.#isSilent ? 'the worker that passes the frames on says nothing any more' : undefined);
+    if (failure) return { ...common, analysisFps: 0, state: 'failed', reason: failure.slice(0, 300) };
+    const reason = report.reason ?? (this.#galleryProblem && noNames(this.#galleryProblem)) ?? note;
     return {
       ...common,
       ...(reason ? { reason: reason.slice(0, 300) } : {}),
@@ -156,11 +159,15 @@ export class BrowserAnalyser {
   }
 
   #descriptionWith(gallery: Gallery | undefined): BrowserModel {
-    const { provider: executionProvider } = this;
+    const { provider: executionProvider } = this.#model;
     const { id: modelId, name, input, labels, brands } = this.spec;
     const { width: inputWidth, height: inputHeight } = input;
     const named = [unknownMarkLabel, ...(gallery?.brands ?? []).map((brand) => brand.name)];
     return { modelId, name, labels: brands ? named : labels, inputWidth, inputHeight, executionProvider };
+  }
+
+  #useGallery(gallery: Gallery, revision: number): void {
+    this.#tell({ kind: 'gallery', version: this.#model.setGallery(gallery), revision });
   }
 
   /** The sender of `track`, of a new connection: nothing is encoded before its transform is in place. */
@@ -169,8 +176,6 @@ export class BrowserAnalyser {
     this.#connection = undefined;
     this.#teller.use(undefined);
     this.#tell({ kind: 'publication', publication: undefined });
-    const { told } = this.#teller;
-    if (told) this.#tell({ kind: 'gallery', gallery: told, revision: 0 });
     sender.transform = new RTCRtpScriptTransform(this.#frameWorker, { connection: ++this.#connections });
   }
 
@@ -178,7 +183,12 @@ export class BrowserAnalyser {
   connect(connection: AnalyserConnection): void {
     this.#connection = connection;
     const { signaling, publicationId: id, revision } = connection;
-    this.#tell({ kind: 'publication', publication: { id, revision, connection: this.#connections } });
+    const { told } = this.#teller;
+    const galleryVersion = told ? this.#model.setGallery(told) : 0;
+    this.#tell({
+      kind: 'publication',
+      publication: { id, revision, galleryVersion, connection: this.#connections },
+    });
     this.#teller.use(async (gallery) => {
       const model = this.#descriptionWith(gallery);
       return (await signaling.request('setAnalysis', { by: 'browser', model })).revision;
@@ -200,7 +210,9 @@ export class BrowserAnalyser {
   #hear(message: FromFrameWorker): void {
     if (this.#closed) return;
     if (message.kind === 'detections') this.#send(message.bytes);
+    if (message.kind === 'stalled') this.#model.stalled();
     if (message.kind !== 'report') return;
+    this.#heardAtMs = performance.now();
     this.#report = message.report;
     const { signaling } = this.#connection ?? {};
     const offsetMs = signaling?.clockOffsetMs;
@@ -215,60 +227,39 @@ export class BrowserAnalyser {
     else detections.send(bytes);
   }
 
-  #fail(reason: string): void {
-    if (this.#closed || this.#failure !== undefined) return;
-    this.#failure = reason;
-    this.#say();
-  }
-
   #say(): void {
+    if (this.#closed) return;
     const { state } = this;
     this.#events.emit('state', state);
     // One that is refused harms nobody: the next comes in a second, or the connection ends.
     this.#connection?.signaling.request('reportAnalysis', state).catch(() => undefined);
   }
 
-  close(): void {
+  /** Computes nothing any more; what its sender sends still passes through, until `close`. */
+  release(): void {
     if (this.#closed) return;
     this.#closed = true;
+    clearInterval(this.#silenceTimer);
     this.#galleryWatch?.close();
     this.#teller.use(undefined);
-    this.#frameWorker.terminate();
-    this.#modelWorker.terminate();
-    this.track.stop();
+    this.#model.close();
+    this.#connection = undefined;
+    this.#tell({ kind: 'release' });
     this.#events.clear();
+  }
+
+  close(): void {
+    this.release();
+    this.#frameWorker.terminate();
+    this.track.stop();
   }
 }
 
 function noNames(problem: string): string {
-  return `the gallery of brands could not be read: ${problem}`;
+  return `the server’s gallery of brands could not be read: ${problem}`;
 }
 
 function framesOf(track: MediaStreamTrack): ReadableStream<VideoFrame> {
   const { MediaStreamTrackProcessor } = globalThis as unknown as Required<MediaGlobals>;
   return new MediaStreamTrackProcessor({ track, maxBufferSize: 2 }).readable;
-}
-
-async function loadModel(worker: Worker, message: LoadModel): Promise<{ provider: BrowserProvider; threads: number }> {
-  const answer = await new Promise<FromModelWorker>((resolve) => {
-    const fail = (reason: string) => resolve({ kind: 'failed', reason });
-    setTimeout(() => fail('the model did not load in time'), loadTimeoutMs);
-    worker.onmessage = ({ data }: MessageEvent<FromModelWorker>) => resolve(data);
-    worker.onerror = ({ message: said }) => fail(said || 'its worker did not start');
-    worker.postMessage(message, [message.frames]);
-  });
-  if (answer.kind === 'failed') throw new Error(answer.reason);
-  return answer;
-}
-
-/** WebGPU only where there is something behind it. */
-async function providersHere(): Promise<BrowserProvider[]> {
-  const { gpu } = navigator as Navigator & { gpu?: { requestAdapter(): Promise<unknown> } };
-  const adapter = await gpu?.requestAdapter().catch(() => null);
-  return adapter ? ['webgpu', 'wasm'] : ['wasm'];
-}
-
-function threadsHere(): number {
-  if (!globalThis.crossOriginIsolated) return 1;
-  return Math.max(1, Math.min(maxThreads, Math.floor((navigator.hardwareConcurrency || 2) / 2)));
 }

@@ -1,6 +1,13 @@
 import type { InputSpec } from '@framelock/server/protocol/analysis';
 import { z } from 'zod';
 
+export interface BrandNaming {
+  unknownThreshold: number;
+  matchThreshold: number;
+  /** Address of the bundled gallery on our own server: for where the server has none. */
+  galleryUrl?: string;
+}
+
 /** A bundled Model that a page can run: finished rows in `detections`, perhaps with embeddings. Plain data. */
 export interface BrowserModelSpec {
   id: string;
@@ -15,7 +22,7 @@ export interface BrowserModelSpec {
   scoreThreshold: number;
   nmsIou: number;
   /** Only of a model whose marks get their names from the gallery. */
-  brands?: { unknownThreshold: number; matchThreshold: number };
+  brands?: BrandNaming;
 }
 
 const triple = z.tuple([z.number(), z.number(), z.number()]);
@@ -56,7 +63,7 @@ const brandsSchema = z.object({
 const modelSchema = z.discriminatedUnion('family', [markerSchema, brandsSchema]);
 
 /** From a model.json of inference/models. @throws ZodError where that is of another shape. */
-export function readModelSpec(url: string, description: unknown): BrowserModelSpec {
+export function readModelSpec(url: string, description: unknown, galleryUrl?: string): BrowserModelSpec {
   const model = modelSchema.parse(description);
   const { id, name, sha256, labels, scoreThreshold } = model;
   const base = { id, name, sha256, labels, scoreThreshold, url, inputName: model.input.name };
@@ -82,6 +89,10 @@ export function readModelSpec(url: string, description: unknown): BrowserModelSp
       scale: [1 / std[0], 1 / std[1], 1 / std[2]],
       bias: [-mean[0] / std[0], -mean[1] / std[1], -mean[2] / std[2]],
     },
-    brands: { unknownThreshold: model.unknownThreshold, matchThreshold: model.embedding.matchThreshold },
+    brands: {
+      unknownThreshold: model.unknownThreshold,
+      matchThreshold: model.embedding.matchThreshold,
+      ...(galleryUrl ? { galleryUrl } : {}),
+    },
   };
 }

@@ -1,75 +1,76 @@
 import { rtpTicksBetween } from '@framelock/server/protocol';
+import { DelayRange } from './DelayRange.ts';
+import { MarkPlan } from './MarkPlan.ts';
+import { OffsetProof } from './OffsetProof.ts';
+import { findFrame, offsetOf, type SentFrame } from './SentFrame.ts';
 
 export type Timing = 'checking' | 'known' | 'unknown';
 
-/** A frame that was given to the encoder. */
-export interface WrittenFrame {
+export interface FrameKey {
+  /** Of the captured frame. */
   id: number;
-  /** VideoFrame.timestamp, µs. */
-  timestampUs: number;
+  rtpTimestamp: number;
 }
 
-interface PendingFrame extends WrittenFrame {
-  writtenAtMs: number;
-  /** An encoded frame that fits nothing came since: it may have been this one, so that nothing later proves to be it. */
-  isSpoiled?: boolean;
-}
-
-/** RTP ticks; libwebrtc rounds capture times to whole ms and smooths some clocks over some frames, up to 4 ms. */
-const toleranceTicks = 450;
-/** Frames in a row that have to prove the offset. */
-const proofFrames = 16;
-/** Their spacing has to differ, or frames taken for their neighbours would prove it as well: this many kinds of gaps. */
-const proofGaps = 3;
-/** The encoder has probably dropped what it did not give back by then, ms: another frame may be written. */
-const overdueMs = 100;
-/** And certainly or not, by then nothing is certain any more, ms. */
-const lostAfterMs = 500;
-const maxOnTheirWay = 3;
-/** After a doubt nothing is written for so long without an encoded frame, ms: whatever was on its way has come out. */
-const quietMs = 300;
-/** The offset is the median of so many last frames: clocks drift. */
-const offsetFrames = 9;
+const none: readonly FrameKey[] = [];
+/** libwebrtc keeps a frame for its encoder at most a second; what took longer is not found any more, ms. */
+const holdMs = 1_500;
 /** Encoded frames in a row that fit no written one: the offset is another now. */
 const maxStrangers = 4;
-/** Frames left out before each frame of the proof, in turn: a sequence that is unlike itself when it is moved. */
-const skips = [0, 1, 0, 2, 1, 1, 0, 2, 0, 0, 1, 2, 2, 0, 1, 0];
+/** So long no frame was certain: the proof begins anew, ms. */
+const maxUnsureMs = 1_000;
 /** Without a proof for so long it says that it can't know, and goes on trying. */
 const unknownAfterMs = 10_000;
+/** A mark that did not come out by then never will, ms. */
+const markMs = 500;
+/** Captured frames between two marks then, and where a mark ends a doubt. */
+const rarePause = 30;
+const soonPause = 2;
 
 /**
  * Finds out under which RTP timestamp each frame is sent, where an encoded transform tells only the timestamps and not
- * of which frame. Both count the same capture clock, so that they differ by an offset, which is random, and drifts.
+ * of which frame. Both count the same capture clock, so that they differ by an offset, which is random, and drifts. No
+ * frame is ever left out or held up for that: what is not certain has no key.
  *
- * Proof: at first one frame at a time is given to the encoder, so that what comes out is that frame, at gaps which are
- * irregular, so that taking every frame for its neighbour could not give one constant offset. When the offset was the
- * same over enough frames, it is known. From then on, too, a frame is written when the one before has come out (or is
- * overdue), and an encoded frame is the written one only if that fits within the tolerance and no other comes near: each
- * frame is the proof again. What does not fit has no key; several such in a row, or a stall, and the proof begins anew.
- * What could deceive it: a clock that jumps just while the encoder holds two frames, 100 ms apart or more, by their very
- * distance.
+ * The offset is proven by marks: now and then a picture is sent once more between two captured frames (see OffsetProof).
+ * From then on an encoded frame is the one that the offset says, if only that can be meant: where others are in the
+ * encoder as well, they must have been there for unusually long or short. So neither a clock that jumped by the distance
+ * of two frames nor a frame that the encoder dropped makes one frame pass for the other. What is doubtful waits for the
+ * next mark: where that comes out in its place the offset is the same still, and all frames before it are out. After four
+ * frames that fit nothing, or a second of doubts, the doubtful ones have no key and the proof begins anew.
  */
 export class FrameKeys {
-  readonly counts = { matched: 0, droppedByEncoder: 0, strangers: 0, ambiguous: 0, proofs: 0, doubts: 0 };
-  #pending: PendingFrame[] = [];
-  /** Offset of the last frames: RTP timestamp less the frame's own, ticks, u32. */
-  #offsets: number[] = [];
-  #proof: { offset: number; gapMs: number }[] = [];
-  #known = false;
-  #lastWrittenUs: number | undefined;
-  #lastProvenUs: number | undefined;
-  #lastRtp: number | undefined;
+  readonly counts = {
+    ...{ matched: 0, marks: 0, droppedByEncoder: 0, strangers: 0, ambiguous: 0, unproven: 0 },
+    ...{ proofs: 0, doubts: 0 },
+  };
+  readonly #proof = new OffsetProof();
+  readonly #marks = new MarkPlan();
+  /** What may be in the encoder, the oldest first. */
+  #sent: SentFrame[] = [];
+  /** RTP timestamp less the frame's own, ticks, u32; undefined = not known. */
+  #offset: number | undefined;
+  #delays = new DelayRange();
+  /** The last one. */
+  #mark: SentFrame | undefined;
+  /** Of the last frame that came out, also where that was doubtful, µs. */
+  #outUs = -Infinity;
+  /** What came out since the last certain one is, by the offset; found when that is seen to be the same still. */
+  #held: FrameKey[] = [];
+  #found: readonly FrameKey[] = none;
+  /** Encoded frames since the last certain one. */
+  #unsure = 0;
+  #unsureSinceMs = 0;
   #strangersInARow = 0;
-  #quietUntilMs = 0;
-  #skip = 0;
-  #turn = 0;
+  #lastWrittenUs: number | undefined;
+  #lastRtp: number | undefined;
   #checkingSinceMs: number | undefined;
   #nowMs = 0;
   /** The last encoded frame came without its RTP timestamp. */
   #isUnstamped = false;
 
   get timing(): Timing {
-    if (this.#known) return 'known';
+    if (this.#offset !== undefined) return 'known';
     const since = this.#checkingSinceMs;
     return since !== undefined && this.#nowMs - since > unknownAfterMs ? 'unknown' : 'checking';
   }
@@ -81,134 +82,146 @@ export class FrameKeys {
       : 'the timing could not be proven yet';
   }
 
-  /** Whether a captured frame may go to the encoder now; others are left out. Call once for each captured frame. */
-  mayWrite(timestampUs: number, nowMs: number): boolean {
+  /** A captured frame goes to the encoder: each does. */
+  written(id: number, timestampUs: number, nowMs: number): void {
     this.#nowMs = nowMs;
     this.#checkingSinceMs ??= nowMs;
-    if (this.#lastWrittenUs !== undefined && timestampUs <= this.#lastWrittenUs) {
-      // The capture has begun anew, or its clock was set.
-      if (timestampUs < this.#lastWrittenUs - 1_000_000) this.#doubt(nowMs);
-      else return false;
+    // The capture has begun anew, or its clock was set.
+    if (this.#lastWrittenUs !== undefined && timestampUs <= this.#lastWrittenUs) this.restart();
+    this.#lastWrittenUs = timestampUs;
+    this.#marks.captured(timestampUs);
+    this.#add({ id, timestampUs, writtenAtMs: nowMs });
+  }
+
+  /**
+   * When the picture just written should be sent once more, on the clock of the captured frames, µs: then, and only if
+   * no other frame was written before. Call once after each captured frame; then `marked`.
+   */
+  markAfter(): number | undefined {
+    if (this.#offset !== undefined)
+      return this.#unsure > 0 && !this.#awaitsMark() ? this.#marks.next(soonPause) : undefined;
+    return this.#marks.next(this.timing === 'unknown' ? rarePause : undefined);
+  }
+
+  /** Two on their way could be taken for each other. */
+  #awaitsMark(): boolean {
+    const mark = this.#mark;
+    return mark !== undefined && mark.timestampUs > this.#outUs && this.#nowMs - mark.writtenAtMs < markMs;
+  }
+
+  /** A mark goes to the encoder. */
+  marked(timestampUs: number, nowMs: number): void {
+    this.counts.marks++;
+    this.#lastWrittenUs = timestampUs;
+    this.#mark = { id: undefined, timestampUs, writtenAtMs: nowMs };
+    this.#add(this.#mark);
+  }
+
+  #add(frame: SentFrame): void {
+    this.#sent.push(frame);
+    while (frame.writtenAtMs - this.#sent[0]!.writtenAtMs > holdMs) {
+      const lost = this.#sent.shift()!;
+      if (this.#offset !== undefined && lost.id !== undefined && lost.timestampUs > this.#outUs)
+        this.counts.droppedByEncoder++;
     }
-    this.#forgetLost(nowMs);
-    if (this.#known) return this.#mayFollow(nowMs);
-    if (this.#pending.length > 0 || nowMs < this.#quietUntilMs) return false;
-    if (this.#skip > 0) {
-      this.#skip--;
-      return false;
-    }
-    return true;
   }
 
-  #mayFollow(nowMs: number): boolean {
-    const newest = this.#pending.at(-1);
-    if (!newest) return true;
-    return nowMs - newest.writtenAtMs > overdueMs && this.#pending.length < maxOnTheirWay;
-  }
-
-  /** It might come out yet, and be taken for another. */
-  #forgetLost(nowMs: number): void {
-    const lost = this.#pending.filter(({ writtenAtMs }) => nowMs - writtenAtMs > lostAfterMs).length;
-    if (lost === 0) return;
-    this.counts.droppedByEncoder += lost;
-    this.#doubt(nowMs);
-  }
-
-  written(frame: WrittenFrame, nowMs: number): void {
+  /** An encoded frame, in their order. Answers the keys that are certain now: its own, and those of doubtful ones before. */
+  encoded(rtpTimestamp: number | undefined, nowMs: number): readonly FrameKey[] {
     this.#nowMs = nowMs;
-    this.#lastWrittenUs = frame.timestampUs;
-    this.#pending.push({ ...frame, writtenAtMs: nowMs });
-  }
-
-  /** An encoded frame, in their order. Answers the id of the frame that it is, where that is certain. */
-  encoded(rtpTimestamp: number | undefined, nowMs: number): number | undefined {
-    this.#nowMs = nowMs;
+    this.#found = none;
     this.#isUnstamped = rtpTimestamp === undefined;
-    if (rtpTimestamp === undefined) return undefined;
-    // Layers of one picture.
-    if (rtpTimestamp === this.#lastRtp) return undefined;
+    // Layers of one picture have its timestamp.
+    if (rtpTimestamp === undefined || rtpTimestamp === this.#lastRtp) return none;
     this.#lastRtp = rtpTimestamp;
-    return this.#known ? this.#match(rtpTimestamp, nowMs) : this.#prove(rtpTimestamp, nowMs);
+    if (this.#offset === undefined) this.#prove(rtpTimestamp, nowMs);
+    else this.#match(rtpTimestamp, nowMs);
+    return this.#found;
   }
 
-  #prove(rtpTimestamp: number, nowMs: number): undefined {
-    const [frame] = this.#pending;
-    if (!frame || nowMs < this.#quietUntilMs) {
-      // Late, or a repeated picture.
-      this.counts.strangers++;
-      this.#doubt(nowMs);
-      return;
-    }
-    this.#pending = [];
-    const offset = offsetOf(rtpTimestamp, frame.timestampUs);
-    const gapMs = this.#lastProvenUs === undefined ? 0 : (frame.timestampUs - this.#lastProvenUs) / 1000;
-    this.#lastProvenUs = frame.timestampUs;
-    this.#proof = this.#proof.filter((one) => Math.abs(rtpTicksBetween(offset, one.offset)) <= toleranceTicks);
-    this.#proof.push({ offset, gapMs });
-    this.#skip = skips[this.#turn++ % skips.length]!;
-    if (this.#proof.length < proofFrames || kindsOf(this.#proof.map((one) => one.gapMs)) < proofGaps) return;
-    this.#known = true;
-    this.#offsets = this.#proof.slice(-offsetFrames).map((one) => one.offset);
-    this.#strangersInARow = 0;
+  #prove(rtpTimestamp: number, nowMs: number): void {
+    this.counts.unproven++;
+    const proven = this.#proof.add(rtpTimestamp, nowMs, this.#sent);
+    if (!proven) return;
     this.counts.proofs++;
+    this.#proof.restart();
+    this.#offset = proven.offset;
+    this.#delays = new DelayRange(proven.delaysMs);
+    this.#forgetUpTo(proven.lastUs);
   }
 
-  #match(rtpTimestamp: number, nowMs: number): number | undefined {
-    const offset = medianOffset(this.#offsets);
-    const errorOf = ({ timestampUs }: PendingFrame) => rtpTicksBetween(offsetOf(rtpTimestamp, timestampUs), offset);
-    const hits = this.#pending.filter((frame) => Math.abs(errorOf(frame)) <= toleranceTicks);
-    const near = this.#pending.filter((frame) => Math.abs(errorOf(frame)) <= 2 * toleranceTicks);
-    const [hit] = hits;
-    if (!hit || near.length > 1 || hit.isSpoiled) {
-      if (hit) this.counts.ambiguous++;
-      else this.counts.strangers++;
-      if (hit) this.#pending.splice(0, this.#pending.indexOf(hit) + 1);
-      for (const frame of this.#pending) frame.isSpoiled = true;
-      if (++this.#strangersInARow >= maxStrangers) this.#doubt(nowMs);
-      return undefined;
+  #match(rtpTimestamp: number, nowMs: number): void {
+    const offset = this.#offset!;
+    const frame = findFrame(this.#sent, rtpTimestamp, offset, this.#outUs);
+    if (frame === 'none') {
+      this.counts.strangers++;
+      this.#strangersInARow++;
     }
+    if (frame === 'several') this.counts.ambiguous++;
+    if (typeof frame === 'string') return this.#doubtful(nowMs);
+    this.#outUs = frame.timestampUs;
     this.#strangersInARow = 0;
-    this.#offsets.push(offsetOf(rtpTimestamp, hit.timestampUs));
-    if (this.#offsets.length > offsetFrames) this.#offsets.shift();
-    const at = this.#pending.indexOf(hit);
-    this.counts.droppedByEncoder += at;
-    this.#pending.splice(0, at + 1);
-    this.counts.matched++;
-    return hit.id;
+    if (frame.id !== undefined) this.#held.push({ id: frame.id, rtpTimestamp });
+    if (!this.#isMeant(frame, nowMs)) return this.#doubtful(nowMs);
+    const delayMs = nowMs - frame.writtenAtMs;
+    this.#delays.add(delayMs);
+    const errorTicks = rtpTicksBetween(offsetOf(rtpTimestamp, frame.timestampUs), offset);
+    this.#offset = (offset + Math.round(errorTicks / 4)) >>> 0;
+    // Of those before, the ones that came out without being known are not lost.
+    this.counts.droppedByEncoder += Math.max(0, this.#forgetUpTo(frame.timestampUs) - this.#unsure);
+    this.#unsure = 0;
+    this.counts.matched += this.#held.length;
+    this.#found = this.#held;
+    this.#held = [];
   }
 
-  /** The proof begins anew, when nothing is on its way any more. */
-  #doubt(nowMs: number): void {
-    if (this.#known) {
-      this.counts.doubts++;
-      this.#checkingSinceMs = nowMs;
+  /** Whether only that one can have come out now, whatever the clocks did. */
+  #isMeant(frame: SentFrame, nowMs: number): boolean {
+    const delayMs = nowMs - frame.writtenAtMs;
+    if (frame.id === undefined) return frame === this.#mark && this.#delays.isUsual(delayMs);
+    if (this.#sent.length === 1) return !this.#delays.isTooShort(delayMs);
+    if (!this.#delays.isUsual(delayMs)) return false;
+    return this.#sent.every((other) => other === frame || !this.#delays.isUsual(nowMs - other.writtenAtMs));
+  }
+
+  /** All up to that frame are out, or were dropped. Answers how many captured ones came before it. */
+  #forgetUpTo(timestampUs: number): number {
+    let before = 0;
+    let count = 0;
+    for (; count < this.#sent.length && this.#sent[count]!.timestampUs <= timestampUs; count++) {
+      const { id, timestampUs: at } = this.#sent[count]!;
+      if (id !== undefined && at < timestampUs) before++;
     }
-    this.#known = false;
-    this.#pending = [];
-    this.#proof = [];
-    this.#strangersInARow = 0;
+    this.#sent.splice(0, count);
+    this.#outUs = timestampUs;
+    return before;
+  }
+
+  #doubtful(nowMs: number): void {
+    if (this.#unsure++ === 0) this.#unsureSinceMs = nowMs;
+    if (this.#strangersInARow >= maxStrangers || nowMs - this.#unsureSinceMs > maxUnsureMs) this.#doubt();
+  }
+
+  /** Frames of another capture follow, whose clock is another. */
+  restart(): void {
+    this.#doubt();
+    this.#sent = [];
     this.#lastWrittenUs = undefined;
-    this.#lastProvenUs = undefined;
-    this.#quietUntilMs = nowMs + quietMs;
+    this.#marks.restart();
   }
-}
 
-/** u32; both wrap. */
-function offsetOf(rtpTimestamp: number, timestampUs: number): number {
-  return (rtpTimestamp - Math.round(timestampUs * 0.09)) >>> 0;
-}
-
-function medianOffset(offsets: readonly number[]): number {
-  const first = offsets[0]!;
-  const sorted = offsets.map((one) => rtpTicksBetween(one, first)).sort((a, b) => a - b);
-  return (first + sorted[sorted.length >> 1]!) >>> 0;
-}
-
-/** How many of these are more than two tolerances from each other. */
-function kindsOf(gapsMs: readonly number[]): number {
-  const kinds: number[] = [];
-  for (const gap of gapsMs.filter((one) => one > 0).sort((a, b) => a - b)) {
-    if (kinds.length === 0 || gap - kinds.at(-1)! > (2 * toleranceTicks) / 90) kinds.push(gap);
+  /** The proof begins anew. */
+  #doubt(): void {
+    if (this.#offset !== undefined) {
+      this.counts.doubts++;
+      this.#checkingSinceMs = this.#nowMs;
+    }
+    this.#offset = undefined;
+    this.#outUs = -Infinity;
+    this.#strangersInARow = 0;
+    this.#unsure = 0;
+    this.counts.ambiguous += this.#held.length;
+    this.#held = [];
+    this.#proof.restart();
   }
-  return kinds.length;
 }

@@ -1,12 +1,5 @@
-import type { Gallery } from '@framelock/server/protocol';
-import {
-  BrandNamer,
-  encodeDetections,
-  GalleryIndex,
-  Tracker,
-  unpackObjects,
-} from '@framelock/server/protocol/analysis';
-import { embeddingDimensions, unknownMarkLabel } from '@framelock/server/protocol';
+import { encodeDetections } from '@framelock/server/protocol/analysis';
+import { copyFrame } from './copyFrame.ts';
 import { FrameKeys } from './FrameKeys.ts';
 import { FrameMeter } from './FrameMeter.ts';
 import type { FrameReport, FrameResult, FrameToAnalyse, PublicationKey, ToFrameWorker } from './messages.ts';
@@ -14,8 +7,8 @@ import type { FrameReport, FrameResult, FrameToAnalyse, PublicationKey, ToFrameW
 export interface FramePumpOptions {
   onDetections(bytes: Uint8Array<ArrayBuffer>): void;
   onReport(report: FrameReport): void;
-  /** The capture is over. */
-  onEnded(): void;
+  /** The model has not answered for too long. */
+  onStalled(): void;
 }
 
 interface FrameFacts {
@@ -31,24 +24,31 @@ const maxWaiting = 8;
 /** Keys that wait for their result. */
 const maxKeys = 300;
 const reportEveryMs = 1_000;
+/** Frames that the sink has not taken yet. */
+const maxUnwritten = 4;
+/** Also a slow machine answers a frame by then. */
+const stalledAfterMs = 30_000;
 
 type Begin = Extract<ToFrameWorker, { kind: 'begin' }>;
 
 /**
- * Hands each captured frame to the encoder, and the newest one to the model when that is idle. A result goes out under
- * the RTP timestamp of the very frame that it was computed on, or not at all.
+ * Hands each captured frame to the encoder, at once and whatever the analysis does, and a copy of the next one to the model
+ * when that is idle: Chromium 156 gave no frame any more while two were kept. A result goes out under the RTP timestamp of the very frame that it was computed on, or not at all.
  */
 export class FramePump {
   readonly #options: FramePumpOptions;
   readonly #meter = new FrameMeter();
+  readonly #reportTimer: ReturnType<typeof setInterval>;
   #keys = new FrameKeys();
   #connection: number | undefined;
   #sink: WritableStreamDefaultWriter<VideoFrame> | undefined;
   #reader: ReadableStreamDefaultReader<VideoFrame> | undefined;
+  /** To be written between two captured frames. */
+  #mark: { timer: ReturnType<typeof setTimeout>; frame: VideoFrame } | undefined;
   #model: MessagePort | undefined;
-  #isModelBusy = false;
-  /** The newest frame that the model has not seen. */
-  #next: FrameToAnalyse | undefined;
+  /** When the model got the frame that it has, performance.now(). */
+  #busySinceMs: number | undefined;
+  #isNewScene = true;
   #nextId = 1;
   readonly #facts = new Map<number, FrameFacts>();
   /** RTP timestamps of frames that came out of the encoder. */
@@ -58,21 +58,14 @@ export class FramePump {
   #publication: PublicationKey | undefined;
   #sequence = 0;
   #clockOffsetMs: number | undefined;
-  #tracker = new Tracker();
-  #brands: Begin['brands'];
-  #namer: BrandNamer | undefined;
 
   constructor(options: FramePumpOptions) {
     this.#options = options;
-    setInterval(() => this.#report(), reportEveryMs);
+    this.#reportTimer = setInterval(() => this.#report(), reportEveryMs);
   }
 
-  begin({ frames, sink, model, brands }: Begin): void {
+  begin({ frames, sink }: Begin): void {
     this.#sink = sink.getWriter();
-    this.#model = model;
-    this.#brands = brands;
-    if (brands) this.#nameFrom({ revision: 0, modelSha256: '0'.repeat(64), brands: [] });
-    model.onmessage = ({ data }: MessageEvent<FrameResult>) => this.#analysed(data);
     void this.take(frames);
   }
 
@@ -80,57 +73,130 @@ export class FramePump {
     void this.#reader?.cancel().catch(() => undefined);
     const reader = frames.getReader();
     this.#reader = reader;
+    this.#isNewScene = true;
+    this.#dropMark();
+    this.#keys.restart();
     for (;;) {
       const { value: frame, done } = await reader.read().catch(() => ({ value: undefined, done: true as const }));
-      if (done) {
-        if (this.#reader === reader) this.#options.onEnded();
-        return;
-      }
-      if (this.#reader === reader) await this.#pass(frame);
-      else frame.close();
+      if (done) return;
+      if (this.#reader !== reader) frame.close();
+      else this.#passOn(frame);
     }
   }
 
-  async #pass(frame: VideoFrame): Promise<void> {
+  /** An error with one of them must not end the video. */
+  #passOn(frame: VideoFrame): void {
+    try {
+      this.#pass(frame);
+    } catch (error) {
+      frame.close();
+      reportError(error);
+    }
+  }
+
+  #pass(frame: VideoFrame): void {
     const { timestamp: timestampUs, displayWidth: width, displayHeight: height } = frame;
     this.#meter.captured(width, height);
-    const nowMs = performance.now();
-    // Without a transform nobody would see under which timestamp it is sent.
-    if (this.#connection === undefined || !this.#sink || !this.#keys.mayWrite(timestampUs, nowMs)) {
-      if (this.#connection !== undefined) this.#meter.dropped('encoder');
+    this.#dropMark();
+    // Before the transform is in place nothing is sent.
+    if (this.#connection === undefined || !this.#sink) return frame.close();
+    if ((this.#sink.desiredSize ?? 0) <= -maxUnwritten) {
+      this.#meter.dropped('sink');
       return frame.close();
     }
     const id = this.#nextId++;
     this.#facts.set(id, { capturedAtMs: unixMs(), analysedAtMs: 0, width, height });
-    this.#offer({ id, frame: frame.clone() });
-    this.#forgetOld();
-    this.#keys.written({ id, timestampUs }, nowMs);
-    // Closed by the sink, or by us where that is gone.
-    await this.#sink.write(frame).catch(() => frame.close());
+    if (this.#facts.size > maxKeys) this.#facts.delete(this.#facts.keys().next().value!);
+    this.#offer(id, frame);
+    const nowMs = performance.now();
+    this.#keys.written(id, timestampUs, nowMs);
+    const markUs = this.#keys.markAfter();
+    if (markUs !== undefined) this.#prepareMark(frame.clone(), markUs, nowMs + (markUs - timestampUs) / 1000);
+    this.#write(frame);
   }
 
-  #offer(frame: FrameToAnalyse): void {
-    if (this.#next) {
-      this.#next.frame.close();
-      this.#meter.dropped('sampler');
+  /** Not awaited: what the encoder does not keep up with is dropped there, as of any camera. */
+  #write(frame: VideoFrame): void {
+    void this.#sink?.write(frame).catch(() => frame.close());
+  }
+
+  /** The same picture once more, at a time at which nothing was captured: only a copy of the pixels has a time of its own. */
+  #prepareMark(frame: VideoFrame, timestampUs: number, dueMs: number): void {
+    const connection = this.#connection;
+    const reader = this.#reader;
+    const idAfter = this.#nextId;
+    const { displayWidth, displayHeight } = frame;
+    copyFrame(frame, timestampUs).then(
+      (copy) => {
+        // The encoder would begin anew.
+        if (copy.displayWidth !== displayWidth || copy.displayHeight !== displayHeight) {
+          this.#meter.dropped('marks');
+          return copy.close();
+        }
+        // Meanwhile another frame was captured, or another sender or camera is there.
+        if (this.#nextId !== idAfter || this.#connection !== connection || this.#reader !== reader) return copy.close();
+        const timer = setTimeout(() => this.#writeMark(timestampUs), Math.max(0, dueMs - performance.now()));
+        this.#mark = { timer, frame: copy };
+      },
+      () => this.#meter.dropped('marks'),
+    );
+  }
+
+  #writeMark(timestampUs: number): void {
+    const mark = this.#mark;
+    this.#mark = undefined;
+    if (!mark) return;
+    this.#keys.marked(timestampUs, performance.now());
+    this.#write(mark.frame);
+  }
+
+  #dropMark(): void {
+    if (!this.#mark) return;
+    clearTimeout(this.#mark.timer);
+    this.#mark.frame.close();
+    this.#mark = undefined;
+  }
+
+  /** Of the model that is there from now on; undefined = none is. */
+  setModel(port: MessagePort | undefined): void {
+    if (this.#busySinceMs !== undefined) this.#meter.dropped('model');
+    this.#model?.close();
+    this.#model = port;
+    this.#busySinceMs = undefined;
+    this.#isNewScene = true;
+    if (port) {
+      port.onmessage = ({ data }: MessageEvent<FrameResult>) => {
+        if (this.#model === port) this.#analysed(data);
+      };
     }
-    this.#next = frame;
-    this.#analyseNext();
   }
 
-  #analyseNext(): void {
-    if (this.#isModelBusy || !this.#next || !this.#model) return;
-    const { id, frame } = this.#next;
-    this.#next = undefined;
-    this.#isModelBusy = true;
-    const facts = this.#facts.get(id);
-    if (facts) facts.analysedAtMs = unixMs();
-    this.#model.postMessage({ id, frame } satisfies FrameToAnalyse, [frame]);
+  #offer(id: number, frame: VideoFrame): void {
+    const port = this.#model;
+    if (!port) return this.#meter.dropped('model');
+    if (this.#busySinceMs !== undefined) return this.#meter.dropped('sampler');
+    this.#busySinceMs = performance.now();
+    const isNewScene = this.#isNewScene;
+    this.#isNewScene = false;
+    copyFrame(frame.clone(), frame.timestamp).then(
+      (copy) => {
+        // Lost meanwhile.
+        if (this.#model !== port) return copy.close();
+        const facts = this.#facts.get(id);
+        if (facts) facts.analysedAtMs = unixMs();
+        port.postMessage({ id, frame: copy, isNewScene } satisfies FrameToAnalyse, [copy]);
+      },
+      () => {
+        this.#meter.dropped('copy');
+        if (this.#model !== port) return;
+        this.#busySinceMs = undefined;
+        this.#isNewScene ||= isNewScene;
+      },
+    );
   }
 
   #analysed(result: FrameResult): void {
-    this.#isModelBusy = false;
-    this.#analyseNext();
+    this.#busySinceMs = undefined;
     this.#waiting.push(result);
     if (this.#waiting.length > maxWaiting) {
       this.#waiting.shift();
@@ -141,18 +207,21 @@ export class FramePump {
 
   openConnection(connection: number): void {
     this.#connection = connection;
+    this.#dropMark();
     this.#keys = new FrameKeys();
-    this.#forget();
+    this.#rtpOf.clear();
+    this.#newestOut = 0;
+    for (; this.#waiting.length > 0; this.#waiting.pop()) this.#meter.dropped('noTimestamp');
   }
 
   /** An encoded frame passes. */
   encoded(connection: number, rtpTimestamp: number | undefined): void {
     if (connection !== this.#connection) return;
-    const id = this.#keys.encoded(rtpTimestamp, performance.now());
-    if (id === undefined || rtpTimestamp === undefined) return;
-    this.#rtpOf.set(id, rtpTimestamp);
-    this.#newestOut = id;
-    if (this.#rtpOf.size > maxKeys) this.#rtpOf.delete(this.#rtpOf.keys().next().value!);
+    for (const key of this.#keys.encoded(rtpTimestamp, performance.now())) {
+      this.#rtpOf.set(key.id, key.rtpTimestamp);
+      this.#newestOut = key.id;
+    }
+    while (this.#rtpOf.size > maxKeys) this.#rtpOf.delete(this.#rtpOf.keys().next().value!);
     this.#flush();
   }
 
@@ -171,17 +240,12 @@ export class FramePump {
     const publication = this.#publication;
     const facts = this.#facts.get(result.id);
     if (!publication || !facts || publication.connection !== this.#connection) return;
+    // Viewers would read its labels from another table.
+    if (result.galleryVersion !== publication.galleryVersion) return this.#meter.dropped('gallery');
     // On the server's clock, as everything else that viewers compare.
     const toServerMs = this.#clockOffsetMs ?? 0;
-    const objects = unpackObjects(result.packed, 0, result.count);
-    if (result.embeddings) {
-      for (const [i, object] of objects.entries()) {
-        object.embedding = result.embeddings.subarray(i * embeddingDimensions, (i + 1) * embeddingDimensions);
-      }
-    }
-    const trackIds = this.#tracker.update(objects, rtpTimestamp);
-    this.#namer?.name(objects, trackIds, rtpTimestamp);
     const { capturedAtMs, analysedAtMs, width, height } = facts;
+    const { objects, trackIds } = result;
     const nowMs = unixMs();
     const inferredAtMs = Math.min(nowMs, analysedAtMs + result.preparedMs + result.ranMs);
     const { bytes, cut } = encodeDetections({
@@ -205,41 +269,34 @@ export class FramePump {
   setPublication(publication: PublicationKey | undefined): void {
     const before = this.#publication;
     this.#publication = publication;
-    if (before?.id === publication?.id && before?.revision === publication?.revision) return;
-    this.#sequence = 0;
-    if (before?.id !== publication?.id) this.#tracker = new Tracker();
+    if (before?.id !== publication?.id || before?.revision !== publication?.revision) this.#sequence = 0;
+  }
+
+  /** `revision`: of the description that told viewers the labels of this gallery. */
+  setGallery(galleryVersion: number, revision: number): void {
+    if (this.#publication) this.setPublication({ ...this.#publication, galleryVersion, revision });
   }
 
   setClock(offsetMs: number): void {
     this.#clockOffsetMs = offsetMs;
   }
 
-  /** `revision`: of the description that told viewers the labels of this gallery. */
-  setGallery(gallery: Gallery, revision: number): void {
-    if (!this.#brands) return;
-    this.#nameFrom(gallery);
-    if (this.#publication) this.setPublication({ ...this.#publication, revision });
-  }
-
-  #nameFrom(gallery: Gallery): void {
-    if (!this.#brands) return;
-    const index = new GalleryIndex(gallery, this.#brands.matchThreshold);
-    if (this.#namer) this.#namer.setIndex(index);
-    else this.#namer = new BrandNamer(index, this.#brands);
-  }
-
-  #forget(): void {
-    this.#rtpOf.clear();
+  /** Nothing is analysed or written any more. */
+  release(): void {
+    clearInterval(this.#reportTimer);
+    this.#dropMark();
+    void this.#reader?.cancel().catch(() => undefined);
+    this.#reader = undefined;
+    this.setModel(undefined);
+    this.#connection = undefined;
     this.#waiting = [];
-    this.#newestOut = 0;
-    this.#tracker = new Tracker();
-  }
-
-  #forgetOld(): void {
-    if (this.#facts.size > maxKeys) this.#facts.delete(this.#facts.keys().next().value!);
   }
 
   #report(): void {
+    if (this.#busySinceMs !== undefined && performance.now() - this.#busySinceMs > stalledAfterMs) {
+      this.#busySinceMs = performance.now();
+      this.#options.onStalled();
+    }
     const { counts, timing, reason } = this.#keys;
     this.#options.onReport({
       ...this.#meter.take(),
@@ -248,14 +305,11 @@ export class FramePump {
       dropped: {
         ...this.#meter.droppedSoFar,
         ...{ doubts: counts.doubts, ambiguous: counts.ambiguous, strangers: counts.strangers },
-        byEncoder: counts.droppedByEncoder,
+        ...{ unproven: counts.unproven, byEncoder: counts.droppedByEncoder },
       },
     });
   }
 }
-
-/** Until a gallery is there. */
-export const unnamedLabels: readonly string[] = [unknownMarkLabel];
 
 function unixMs(): number {
   return performance.timeOrigin + performance.now();

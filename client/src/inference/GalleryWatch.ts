@@ -6,6 +6,8 @@ export interface GalleryWatchOptions {
   /** Embeddings of another model mean nothing to ours. */
   modelSha256: string;
   token?: string;
+  /** The one that comes with the model: for as long as the server never had one for it. */
+  bundled?: () => Promise<Gallery>;
   onGallery(gallery: Gallery): void;
   /** Why the last look gave none; undefined = it did. */
   onProblem(problem: string | undefined): void;
@@ -22,6 +24,8 @@ export class GalleryWatch {
   /** What the gallery of `#etag` lacks. */
   #lack: string | undefined;
   #problem: string | undefined;
+  /** Whose is in use. */
+  #source: 'server' | 'bundled' | undefined;
   #timer: ReturnType<typeof setTimeout> | undefined;
   #closed = false;
 
@@ -32,7 +36,8 @@ export class GalleryWatch {
 
   async #look(): Promise<void> {
     // A server that does not answer, or refuses, is asked again: what was known goes on being used.
-    const problem = await this.#ask().catch(() => 'the server did not answer');
+    let problem = await this.#ask().catch(() => 'the server did not answer');
+    if (problem !== undefined && this.#source !== 'server') problem = await this.#fallBack(problem);
     if (this.#closed) return;
     this.#timer = setTimeout(() => void this.#look(), everyMs);
     if (problem === this.#problem) return;
@@ -57,10 +62,34 @@ export class GalleryWatch {
     const gallery = read.data;
     if (this.#closed) return undefined;
     this.#etag = response.headers.get('etag') ?? undefined;
-    const usable = gallery.modelSha256 === modelSha256;
-    this.#lack = usable ? undefined : 'the server has one for another model';
-    this.#options.onGallery(usable ? gallery : { ...gallery, brands: [] });
+    if (gallery.modelSha256 !== modelSha256) {
+      this.#lack = 'the server has one for another model';
+      // What was used was this server's, of before.
+      if (this.#source === 'server') this.#use({ ...gallery, brands: [] }, undefined);
+    } else if (gallery.brands.length === 0 && this.#source !== 'server') this.#lack = 'the server has no brands yet';
+    else {
+      this.#lack = undefined;
+      // Also an empty one: somebody took the last brand out.
+      this.#use(gallery, 'server');
+    }
     return this.#lack;
+  }
+
+  /** Answers the problem as it is with that. */
+  async #fallBack(problem: string): Promise<string> {
+    const { bundled } = this.#options;
+    if (!bundled) return problem;
+    if (this.#source === undefined) {
+      const gallery = await bundled().catch(() => undefined);
+      if (this.#closed || !gallery) return problem;
+      this.#use(gallery, 'bundled');
+    }
+    return `${problem}; the bundled one is used`;
+  }
+
+  #use(gallery: Gallery, source: 'server' | 'bundled' | undefined): void {
+    this.#source = source;
+    this.#options.onGallery(gallery);
   }
 
   close(): void {

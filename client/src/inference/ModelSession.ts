@@ -1,5 +1,11 @@
-import type { BrowserProvider } from '@framelock/server/protocol';
-import { BoxList, floatsPerPicture, packObjects } from '@framelock/server/protocol/analysis';
+import { type BrowserProvider, embeddingDimensions } from '@framelock/server/protocol';
+import {
+  BoxList,
+  type DetectedObject,
+  floatsPerPicture,
+  packObjects,
+  unpackObjects,
+} from '@framelock/server/protocol/analysis';
 import type { InferenceSession, Tensor } from 'onnxruntime-web';
 import type { BrowserModelSpec } from './BrowserModelSpec.ts';
 import { FrameFitter } from './FrameFitter.ts';
@@ -12,14 +18,13 @@ export interface ModelSessionOptions {
   providers: readonly BrowserProvider[];
   /** Of WebAssembly. */
   threads: number;
+  /** The device behind WebGPU went: no frame will be answered any more. */
+  onLost(reason: string): void;
 }
 
 export interface FrameObjects {
-  /** See objectStride. */
-  packed: Float32Array;
-  count: number;
-  /** One after another in the objects' order, where the model gives them. */
-  embeddings?: Float32Array;
+  /** With embeddings where the model gives them. */
+  objects: DetectedObject[];
   /** Picture to tensor, and the run, ms. */
   preparedMs: number;
   ranMs: number;
@@ -31,13 +36,14 @@ export class ModelSession {
   readonly threads: number;
   readonly #spec: BrowserModelSpec;
   readonly #session: InferenceSession;
-  readonly #input: Tensor;
+  readonly #feeds: Record<string, Tensor>;
   readonly #tensor: Float32Array;
   readonly #fitter: FrameFitter;
   readonly #boxes = new BoxList();
 
-  /** The first provider on which the model runs once. @throws with the reasons of all of them. */
-  static async create({ spec, providers, threads }: ModelSessionOptions): Promise<ModelSession> {
+  /** The first provider on which the model runs once, and why not those before. @throws with the reasons of all of them. */
+  static async create(options: ModelSessionOptions): Promise<{ session: ModelSession; problems: string[] }> {
+    const { spec, providers, threads, onLost } = options;
     const problems: string[] = [];
     const response = await fetch(spec.url);
     if (!response.ok) throw new Error(`${spec.name} could not be fetched: HTTP ${response.status}`);
@@ -50,10 +56,16 @@ export class ModelSession {
           graphOptimizationLevel: 'all',
         });
         const tensor = new Float32Array(floatsPerPicture(spec.input));
-        const input = new runtime.Tensor('float32', tensor, [1, 3, spec.input.height, spec.input.width]);
-        const made = new ModelSession(spec, provider, provider === 'wasm' ? threads : 1, session, input, tensor);
+        const dims = [1, 3, spec.input.height, spec.input.width];
+        const feeds: Record<string, Tensor> = { [spec.inputName]: new runtime.Tensor('float32', tensor, dims) };
+        // Asks for the embedding of a given box, which no frame does; ONNX Runtime's web build has no optional inputs.
+        if (session.inputNames.includes('query')) {
+          feeds['query'] = new runtime.Tensor('float32', new Float32Array(4), [1, 1, 4]);
+        }
+        const made = new ModelSession(spec, provider, provider === 'wasm' ? threads : 1, session, feeds, tensor);
         await made.#run();
-        return made;
+        if (provider === 'webgpu') watchDevice(await runtime.env.webgpu.device, onLost);
+        return { session: made, problems };
       } catch (error) {
         problems.push(`${provider}: ${error instanceof Error ? error.message : String(error)}`);
       }
@@ -66,14 +78,14 @@ export class ModelSession {
     provider: BrowserProvider,
     threads: number,
     session: InferenceSession,
-    input: Tensor,
+    feeds: Record<string, Tensor>,
     tensor: Float32Array,
   ) {
     this.provider = provider;
     this.threads = threads;
     this.#spec = spec;
     this.#session = session;
-    this.#input = input;
+    this.#feeds = feeds;
     this.#tensor = tensor;
     this.#fitter = new FrameFitter(spec.input);
   }
@@ -91,40 +103,36 @@ export class ModelSession {
     const packed: number[] = [];
     const rowsOf: number[] = [];
     const count = packObjects(this.#boxes, placement, nmsIou, packed, rowsOf);
-    const objects: FrameObjects = {
-      packed: Float32Array.from(packed),
-      count,
-      preparedMs: preparedAtMs - beganAtMs,
-      ranMs: ranAtMs - preparedAtMs,
-    };
-    if (embeddings) objects.embeddings = pickRows(embeddings.data, embeddings.dimensions, rowsOf);
-    return objects;
+    const objects = unpackObjects(Float32Array.from(packed), 0, count);
+    if (embeddings) {
+      for (const [i, object] of objects.entries()) {
+        const begin = rowsOf[i]! * embeddingDimensions;
+        object.embedding = embeddings.subarray(begin, begin + embeddingDimensions);
+      }
+    }
+    return { objects, preparedMs: preparedAtMs - beganAtMs, ranMs: ranAtMs - preparedAtMs };
   }
 
-  async #run(): Promise<{ rows: Float32Array; embeddings?: { data: Float32Array; dimensions: number } }> {
+  /** `embeddings`: a vector for each row. */
+  async #run(): Promise<{ rows: Float32Array; embeddings?: Float32Array }> {
     const wanted = this.#spec.brands ? ['detections', 'embeddings'] : ['detections'];
-    const outputs = await this.#session.run({ [this.#spec.inputName]: this.#input }, wanted);
+    const outputs = await this.#session.run(this.#feeds, wanted);
     const { detections, embeddings } = outputs;
     if (detections?.dims.length !== 3 || detections.dims[2] !== 6) {
       throw new Error(`its output 'detections' is [${detections?.dims.join(',') ?? 'not there'}], not [1,K,6]`);
     }
     const rows = detections.data as Float32Array;
     if (!this.#spec.brands) return { rows };
-    if (embeddings?.dims.length !== 3 || embeddings.dims[1] !== detections.dims[1]) {
-      throw new Error(`its output 'embeddings' is [${embeddings?.dims.join(',') ?? 'not there'}]`);
+    const vectors = `1,${detections.dims[1]},${embeddingDimensions}`;
+    if (embeddings?.dims.join(',') !== vectors) {
+      throw new Error(`its output 'embeddings' is [${embeddings?.dims.join(',') ?? 'not there'}], not [${vectors}]`);
     }
-    return { rows, embeddings: { data: embeddings.data as Float32Array, dimensions: embeddings.dims[2]! } };
-  }
-
-  async close(): Promise<void> {
-    await this.#session.release();
+    return { rows, embeddings: embeddings.data as Float32Array };
   }
 }
 
-function pickRows(data: Float32Array, dimensions: number, rows: readonly number[]): Float32Array {
-  const picked = new Float32Array(rows.length * dimensions);
-  for (const [i, row] of rows.entries()) {
-    picked.set(data.subarray(row * dimensions, (row + 1) * dimensions), i * dimensions);
-  }
-  return picked;
+/** Resolves only when it is lost; ours is never destroyed on purpose. */
+function watchDevice(device: unknown, onLost: (reason: string) => void): void {
+  const { lost } = device as { lost?: Promise<{ message?: string }> };
+  void lost?.then(({ message }) => onLost(`WebGPU lost its device${message ? `: ${message}` : ''}`));
 }

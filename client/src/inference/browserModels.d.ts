@@ -1,4 +1,4 @@
 declare module 'virtual:browser-models' {
-  const models: { url: string; description: unknown }[];
+  const models: { url: string; galleryUrl?: string; description: unknown }[];
   export default models;
 }

@@ -12,7 +12,7 @@ const page = self as unknown as {
 const pump = new FramePump({
   onDetections: (bytes) => page.postMessage({ kind: 'detections', bytes }, [bytes.buffer]),
   onReport: (report) => page.postMessage({ kind: 'report', report }),
-  onEnded: () => page.postMessage({ kind: 'ended' }),
+  onStalled: () => page.postMessage({ kind: 'stalled' }),
 });
 
 page.onmessage = ({ data }) => {
@@ -21,12 +21,16 @@ page.onmessage = ({ data }) => {
       return pump.begin(data);
     case 'frames':
       return void pump.take(data.frames);
+    case 'model':
+      return pump.setModel(data.port);
     case 'gallery':
-      return pump.setGallery(data.gallery, data.revision);
+      return pump.setGallery(data.version, data.revision);
     case 'publication':
       return pump.setPublication(data.publication);
     case 'clock':
       return pump.setClock(data.offsetMs);
+    case 'release':
+      return pump.release();
   }
 };
 
@@ -38,7 +42,12 @@ page.onrtctransform = ({ transformer }) => {
     transform(frame: { getMetadata(): { rtpTimestamp?: number } }, controller) {
       // Sent on at once, whatever else: video never waits for its analysis.
       controller.enqueue(frame);
-      pump.encoded(connection, frame.getMetadata().rtpTimestamp);
+      // And goes on when that fails, which is counted.
+      try {
+        pump.encoded(connection, frame.getMetadata().rtpTimestamp);
+      } catch (error) {
+        reportError(error);
+      }
     },
   });
   // Ends with its connection.

@@ -20,7 +20,7 @@ export interface PublisherOptions {
   maxBitrateBps?: number;
   /** Scalability mode (W3C webrtc-svc). Default `L3T3_KEY` for VP9; the other codecs take `L1T1` to `L1T3`. */
   svc?: string;
-  /** Runs the model in this page. Its owner closes it, after this. */
+  /** Runs the model in this page. Its owner closes it, after this; see `setAnalyser`. */
   analyser?: BrowserAnalyser;
   /** Default: this page's server. */
   signalingUrl?: string;
@@ -48,6 +48,7 @@ export class Publisher {
   #video: MediaStreamTrack | undefined;
   #audio: MediaStreamTrack | undefined;
   #maxBitrateBps: number | undefined;
+  #analyser: BrowserAnalyser | undefined;
   #timer: ReturnType<typeof setInterval> | undefined;
   #state: PublisherState = 'connecting';
 
@@ -59,6 +60,7 @@ export class Publisher {
   private constructor(options: PublisherOptions) {
     this.#options = options;
     this.#maxBitrateBps = options.maxBitrateBps;
+    this.#analyser = options.analyser;
     this.#audio = options.source.getAudioTracks()[0];
     this.#watchVideo(options.source.getVideoTracks()[0]);
     this.#reconnector = new Reconnector({
@@ -92,7 +94,8 @@ export class Publisher {
   }
 
   #connect(): Promise<PublisherLink> {
-    const { streamId, token, signalingUrl = defaultSignalingUrl(), codec, svc, analyser } = this.#options;
+    const { streamId, token, signalingUrl = defaultSignalingUrl(), codec, svc } = this.#options;
+    const analyser = this.#analyser;
     const video = this.#video && (analyser?.track ?? this.#video);
     const maxBitrateBps = this.#maxBitrateBps;
     return PublisherLink.create({
@@ -172,9 +175,32 @@ export class Publisher {
     if (link) await this.#applySource(link);
   }
 
+  /**
+   * Who analyses from now on: this page, or (undefined) the server. The page gives it to the server inside the same
+   * Publication. The other way round a new one begins: Chromium tells of no frames of a sender that was made without being
+   * asked to. The owner of the former analyser only releases that: what is sent still passes through its worker.
+   */
+  async setAnalyser(analyser: BrowserAnalyser | undefined): Promise<void> {
+    if (analyser === this.#analyser || this.closed) return;
+    this.#analyser = analyser;
+    const { link } = this.#reconnector;
+    // While it connects: the next link.
+    if (!link) return;
+    if (analyser) {
+      this.#setState('reconnecting');
+      return this.#reconnector.renew('the model moves into this page');
+    }
+    try {
+      await link.analyseOnServer();
+      await this.#applySource(link);
+    } catch {
+      link.close('the analysis could not be moved to the server');
+    }
+  }
+
   async #applySource(link: PublisherLink): Promise<void> {
     const video = this.#video;
-    const { analyser } = this.#options;
+    const analyser = this.#analyser;
     if (video && analyser) analyser.setCaptured(video);
     else if (video && link.video && link.video.track !== video) await link.video.replaceTrack({ track: video });
     const hadAudio = link.audio !== undefined;

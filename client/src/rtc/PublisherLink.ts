@@ -105,6 +105,18 @@ export class PublisherLink implements Link {
     analyser.connect({ signaling, publicationId, detections, revision });
   }
 
+  /** Whether an analyser can still take what this link sends: it has to have been there when the sender was made. */
+  get analyser(): BrowserAnalyser | undefined {
+    return this.#options.analyser;
+  }
+
+  /** The server analyses from now on what this page analysed so far. */
+  async analyseOnServer(): Promise<void> {
+    await this.signaling.request('setAnalysis', { by: 'node' });
+    this.#detections?.close();
+    this.#detections = undefined;
+  }
+
   /** Sends this sound from now on, inside the same Publication; undefined = none. The last call counts. */
   setAudio(track: MediaStreamTrack | undefined): Promise<void> {
     this.#audioTurn = this.#audioTurn.catch(() => undefined).then(() => this.#setAudio(track));

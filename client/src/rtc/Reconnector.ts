@@ -38,6 +38,7 @@ export class Reconnector<L extends Link> {
   #link: L | undefined;
   #closed = false;
   #connections = 0;
+  #isRenewing = false;
   #wake: (() => void) | undefined;
 
   constructor(options: ReconnectorOptions<L>) {
@@ -71,6 +72,10 @@ export class Reconnector<L extends Link> {
         const connectedAtMs = performance.now();
         end = await link.ended;
         this.#link = undefined;
+        if (this.#isRenewing) {
+          this.#isRenewing = false;
+          continue;
+        }
         // A link that broke at once gets no fresh start, or a flapping server would be hammered.
         if (performance.now() - connectedAtMs > 2_000) attempt = 0;
         lostAtMs = performance.now();
@@ -87,6 +92,13 @@ export class Reconnector<L extends Link> {
       lastReason = end.reason;
       await this.#sleep(backoffMs(attempt++));
     }
+  }
+
+  /** Another link at once in place of the present one, which is as it should be: nobody is told of a loss. */
+  renew(reason: string): void {
+    if (!this.#link) return;
+    this.#isRenewing = true;
+    this.#link.close(reason);
   }
 
   #isFinal({ code }: LinkEnd, sinceLostMs: number): boolean {

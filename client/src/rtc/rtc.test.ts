@@ -99,6 +99,19 @@ describe('Reconnector', () => {
     expect(links[1]!.closed).toBe(true);
   });
 
+  it('makes another link in place of one at once, without telling of a loss', async () => {
+    const { reconnector, links, lost, connections } = reconnected(() => Promise.resolve(new TestLink()));
+    await connections(1);
+    reconnector.renew('another way');
+    await connections(2);
+    expect(links[0]!.closed).toBe(true);
+    expect(lost).toEqual([]);
+    links[1]!.end({ reason: 'cut' });
+    await connections(3);
+    expect(lost).toEqual([{ reason: 'cut' }]);
+    reconnector.close();
+  });
+
   it('retries what may pass and tells each reason once', async () => {
     let attempts = 0;
     const { reconnector, lost, connections } = reconnected(() =>
