@@ -1,56 +1,103 @@
-import { writeFile } from 'node:fs/promises';
-import { cpus, loadavg } from 'node:os';
-import { NoInference } from '../../client/e2e/harness/NoInference.ts';
-import { openBrowser } from '../../client/e2e/harness/openBrowser.ts';
-import { openClip } from '../../client/e2e/harness/openClip.ts';
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { loadavg } from 'node:os';
+import { dirname } from 'node:path';
+import { parseArgs } from 'node:util';
+import { setUp } from '../setup/setup.mjs';
+import { describeRun } from './machine.ts';
 
 /**
- * Frames a second that a publisher's page analyses in Chromium's WebAssembly, with video encoding, server and sfu beside it
- * on the same machine. The client has to be built; MEDIASOUP_WORKER_BIN and CHROMIUM_BIN as set-up found them.
+ * `npm run bench:browser`: frames a second that a publisher's page analyses in Chromium's WebAssembly, with video
+ * encoding, server and sfu beside it on the same machine and no inference node, by model and threads.
+ * `--beside`: what else ran on this machine, for the result.
  */
-const seconds = Number(process.env['SECONDS'] ?? 15);
-const out = new URL('./results/browserInference.json', import.meta.url);
+const { values: flags } = parseArgs({
+  options: {
+    seconds: { type: 'string', default: '15' },
+    models: { type: 'string', default: 'marker,brands' },
+    threads: { type: 'string', default: '1,2' },
+    beside: { type: 'string', default: '' },
+    out: { type: 'string', default: 'deploy/bench/results/browser.json' },
+  },
+});
+const seconds = Number(flags.seconds);
+const [width, height, fps] = [640, 360, 30];
+const patienceMs = 120_000;
 
-const clip = await openClip({});
+// Worker, Chromium and the built client; before the harness, which looks for them when it is loaded.
+Object.assign(process.env, await setUp('test', process.env));
+const { NoInference } = await import('../../client/e2e/harness/NoInference.ts');
+const { openBrowser } = await import('../../client/e2e/harness/openBrowser.ts');
+const { openClip } = await import('../../client/e2e/harness/openClip.ts');
+
+interface Look {
+  analysisFps: number;
+  sourceFps: number;
+  inferenceMs: number;
+  queueMs: number;
+  publishMs: number;
+}
+
+const clip = await openClip({ width, height, fps });
 const product = await NoInference.create();
 const browser = await openBrowser({ cameraFile: clip.path });
 const runs: object[] = [];
 try {
-  for (const model of ['marker', 'brands']) {
-    for (const threads of [1, 2]) {
-      const stream = await product.createStream(`${model} ${threads}`);
-      const page = await browser.newPage();
-      const query = new URLSearchParams({
-        ...{ autostart: '1', codec: 'vp8', width: '640', height: '360', fps: '30' },
-        ...{ analysis: 'browser', model, threads: String(threads) },
-      });
-      await page.goto(`${product.url}/publish/${stream.id}?${query}`);
-      const looks: { analysisFps: number; inferenceMs: number; sourceFps: number }[] = [];
-      const deadlineMs = performance.now() + 90_000;
-      while (looks.length < seconds && performance.now() < deadlineMs) {
-        await page.waitForTimeout(1000);
-        const { analysis } = await product.stream(stream.id);
-        if (analysis.timing !== 'known' || analysis.threads !== threads || !analysis.analysisFps) continue;
-        const { analysisFps, sourceFps = 0, stageMs } = analysis;
-        looks.push({ analysisFps, sourceFps, inferenceMs: stageMs?.inference ?? 0 });
-      }
-      await page.close();
-      const median = (pick: (look: (typeof looks)[number]) => number) =>
-        Math.round((looks.map(pick).sort((a, b) => a - b)[looks.length >> 1] ?? 0) * 10) / 10;
-      const run = {
-        ...{ model, threads, seconds: looks.length, analysisFps: median((look) => look.analysisFps) },
-        ...{ inferenceMs: median((look) => look.inferenceMs), sourceFps: median((look) => look.sourceFps) },
-        // Others may use this machine: what they take is missing here.
-        loadAverage1m: Math.round(loadavg()[0]! * 10) / 10,
-      };
+  for (const model of flags.models.split(',')) {
+    for (const threads of flags.threads.split(',').map(Number)) {
+      const run = await measure(model, threads);
       console.log(JSON.stringify(run));
       runs.push(run);
     }
   }
-  const machine = { cpu: cpus()[0]?.model ?? '', cores: cpus().length, browser: browser.version() };
-  await writeFile(out, `${JSON.stringify({ at: new Date().toISOString(), machine, runs }, null, 2)}\n`);
+  const result = {
+    what: 'browser',
+    ...describeRun(),
+    browser: browser.version(),
+    ...(flags.beside ? { beside: flags.beside } : {}),
+    input: { width, height, fps, video: 'VP8 of Chromium', provider: 'WebAssembly' },
+    how: 'medians over the seconds in which the timing was known; publisher alone, no viewer, no inference node',
+    runs,
+  };
+  mkdirSync(dirname(flags.out), { recursive: true });
+  writeFileSync(flags.out, `${JSON.stringify(result, undefined, 2)}\n`);
 } finally {
   await browser.close();
   await product.close();
   await clip.close();
+}
+
+async function measure(model: string, threads: number): Promise<object> {
+  const stream = await product.createStream(`${model} ${threads}`);
+  const page = await browser.newPage();
+  const query = new URLSearchParams({
+    ...{ autostart: '1', codec: 'vp8', width: String(width), height: String(height), fps: String(fps) },
+    ...{ analysis: 'browser', model, threads: String(threads) },
+  });
+  const beganAtMs = performance.now();
+  await page.goto(`${product.url}/publish/${stream.id}?${query}`);
+  const looks: Look[] = [];
+  let knownAfterMs: number | undefined;
+  let { analysis } = await product.stream(stream.id);
+  while (looks.length < seconds && performance.now() - beganAtMs < patienceMs) {
+    await page.waitForTimeout(1000);
+    ({ analysis } = await product.stream(stream.id));
+    const { timing, analysisFps, sourceFps = 0, stageMs } = analysis;
+    if (timing !== 'known' || analysis.threads !== threads || !analysisFps) continue;
+    knownAfterMs ??= performance.now() - beganAtMs;
+    const { inference: inferenceMs = 0, queue: queueMs = 0, publish: publishMs = 0 } = stageMs ?? {};
+    looks.push({ analysisFps, sourceFps, inferenceMs, queueMs, publishMs });
+  }
+  await page.close();
+  if (looks.length === 0)
+    throw new Error(`${model} on ${threads} threads: nothing in ${patienceMs} ms; ${JSON.stringify(analysis)}`);
+  const median = (pick: (look: Look) => number) =>
+    Math.round(looks.map(pick).sort((a, b) => a - b)[looks.length >> 1]! * 10) / 10;
+  return {
+    ...{ model, threads, seconds: looks.length, analysisFps: median((look) => look.analysisFps) },
+    ...{ sourceFps: median((look) => look.sourceFps), inferenceMs: median((look) => look.inferenceMs) },
+    ...{ queueMs: median((look) => look.queueMs), publishMs: median((look) => look.publishMs) },
+    firstResultAfterMs: Math.round(knownAfterMs!),
+    dropped: analysis.dropped,
+    loadAverage1m: Math.round(loadavg()[0]! * 10) / 10,
+  };
 }
