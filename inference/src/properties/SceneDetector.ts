@@ -19,15 +19,15 @@ const memoryTicks = videoClockRate / 3;
 /** 2 bits of each of R, G and B. */
 const bins = 64;
 
-/** What `compare` found of one Frame; the same object each time. `change` = share of the picture that is another. */
+/** What `compare` found of one Frame; the same object each time. `changedShare`: of the picture, since the last one. */
 export interface SceneChange {
   cut: boolean;
-  change: number;
+  changedShare: number;
 }
 
 /** Finds cuts between the pictures of one Publication. Fades and dissolves are none. */
 export class SceneDetector {
-  readonly #found: SceneChange = { cut: false, change: 0 };
+  readonly #found: SceneChange = { cut: false, changedShare: 0 };
   /** The last picture that shows a scene. */
   readonly #before = new PictureSample();
   #histogram = new Float64Array(bins);
@@ -45,7 +45,7 @@ export class SceneDetector {
     found.cut = false;
     const isScene = sample.deviation >= leastDeviation;
     if (this.#hasBefore && ticks - this.#beforeTicks > longestGapTicks) this.forget();
-    found.change = this.#hasBefore ? sample.changeSince(this.#before) : 0;
+    found.changedShare = this.#hasBefore ? sample.changeSince(this.#before) : 0;
     if (!isScene) return found;
     this.#count(sample);
     if (this.#hasBefore) this.#decide(sample, ticks);
@@ -66,9 +66,9 @@ export class SceneDetector {
     let common = 0;
     for (let i = 0; i < bins; i++) common += Math.min(this.#histogram[i]!, this.#histogramBefore[i]!);
     const recoloured = 1 - common / sampleCells;
-    const score = (found.change + recoloured) / 2;
+    const score = (found.changedShare + recoloured) / 2;
     found.cut =
-      found.change >= leastChange &&
+      found.changedShare >= leastChange &&
       recoloured >= leastRecoloured &&
       score - this.#movement >= leastLeap &&
       ticks - this.#cutAtTicks >= leastSceneTicks &&

@@ -31,7 +31,7 @@ function play(seconds: number, fps: number, draw: (at: number) => Draw, spec?: I
 }
 const still = (draw: Draw, spec?: InputSpec): VisualProperties => play(0.5, 10, () => draw, spec).told[0]!;
 
-describe('one picture', () => {
+describe('one picture', { timeout: 60_000 }, () => {
   it('of one colour has that colour, and nothing else', () => {
     expect(still(() => [200, 100, 50])).toEqual({
       ...{ rtpTimestamp: 0, lastRtpTimestamp: 36_000, frames: 5, cuts: [], motion: 0, sharpness: null, contrast: 0 },
@@ -104,7 +104,7 @@ describe('one picture', () => {
   });
 });
 
-describe('movement', () => {
+describe('movement', { timeout: 60_000 }, () => {
   const bar =
     (from: number): Draw =>
     (x) =>
@@ -264,9 +264,9 @@ describe('whatever the Model sees', { timeout: 60_000 }, () => {
           ticks = (ticks + gap) >>> 0;
           if (i === 0 || gap !== 0) frames++;
           for (let k = 0; k < tensor.length; k++) tensor[k] = values[(k * (i + 7) + i) % values.length]!;
-          const { cut, change } = meter.update({ tensor, spec, frameWidth, frameHeight }, ticks);
+          const { cut, changedShare } = meter.update({ tensor, spec, frameWidth, frameHeight }, ticks);
           expect(typeof cut).toBe('boolean');
-          expect(change >= 0 && change <= 1).toBe(true);
+          expect(changedShare >= 0 && changedShare <= 1).toBe(true);
         });
         meter.finish();
         expect(told).toBe(frames);

@@ -28,7 +28,7 @@ export class VisualPropertiesMeter {
   readonly #onSecond: (properties: VisualProperties) => void;
   readonly #sample = new PictureSample();
   readonly #scenes = new SceneDetector();
-  readonly #still: SceneChange = { cut: false, change: 0 };
+  readonly #still: SceneChange = { cut: false, changedShare: 0 };
   /** What movement is told by: the picture about 0.1 s before. */
   readonly #reference = new PictureSample();
   #referenceTicks = NaN;

@@ -25,7 +25,7 @@ describe('crossingOf', () => {
   });
 });
 
-describe('a polygon', () => {
+describe('a polygon', { timeout: 60_000 }, () => {
   it('is simple when no two of its sides meet, by brute force', () => {
     fc.assert(
       fc.property(fc.array(point, { minLength: 3, maxLength: 7 }), (points) => {

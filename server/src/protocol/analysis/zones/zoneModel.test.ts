@@ -226,7 +226,7 @@ describe('the evaluator', { timeout: 120_000 }, () => {
   });
 });
 
-describe('a closed walk', () => {
+describe('a closed walk', { timeout: 60_000 }, () => {
   /** Corners of a raster, so that touching, standing on a line and going along it happen all the time. */
   const raster = fc.record({ x: fc.integer({ min: 1, max: 7 }), y: fc.integer({ min: 1, max: 7 }) });
   const crossings = (loop: Point[], from: Point, to: Point): number => {
