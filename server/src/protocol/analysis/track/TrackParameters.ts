@@ -20,6 +20,8 @@ export const trackParametersSchema = z.strictObject({
   maxJump: z.number().min(0).max(10).default(2),
   /** …and its sides may differ by this factor from the predicted ones. */
   maxGrowth: z.number().min(1).max(10).default(1.8),
+  /** Cosine of a detection's embedding to an ObjectTrack's, where a Model gives them: less is another thing, unless it overlaps one that was there just before. */
+  minLikeness: z.number().min(-1).max(1).default(0.35),
   /** Standard deviation of a detected box's place and size, lengths. */
   jitter: z.number().min(0.001).max(1).default(0.07),
   /** Of the speed of a thing seen for the first time, lengths per second. */
@@ -33,7 +35,5 @@ export const trackParametersSchema = z.strictObject({
   cutChangeWithLoss: z.number().min(0).max(1).default(0.4),
 });
 export type TrackParameters = z.infer<typeof trackParametersSchema>;
-/** As people write it. */
-export type TrackOptions = z.input<typeof trackParametersSchema>;
 
 export const defaultTrackParameters: TrackParameters = trackParametersSchema.parse({});

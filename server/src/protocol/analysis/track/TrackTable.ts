@@ -5,6 +5,8 @@ import type { TrackParameters } from './TrackParameters.ts';
 
 /** How much surer a detection of high score is of its box. */
 const lowScoreDoubt = 2;
+/** Weight of the newest Frame in a mean embedding. */
+const newestLook = 0.25;
 
 /**
  * The ObjectTracks of one Tracker, in columns of numbers; `i` below is a row, valid until the next `forget` or `clear`.
@@ -23,6 +25,9 @@ export class TrackTable {
   #hits = new Float64Array(0);
   #bestScore = new Float64Array(0);
   #filters = new Float64Array(0);
+  /** Mean of the last embeddings, of length 1, `#dimensions` each; zeros where there was none. */
+  #looks = new Float32Array(0);
+  #dimensions = 0;
   /** Of the present Frame: `predictionFloats` each. */
   predictions = new Float64Array(0);
 
@@ -49,6 +54,20 @@ export class TrackTable {
 
   isConfirmed(i: number): boolean {
     return this.#hits[i]! >= this.#parameters.confirmAfter && this.#bestScore[i]! >= this.#parameters.highScore;
+  }
+
+  /** Cosine to its mean embedding; undefined where there is nothing to compare. */
+  likenessTo(i: number, embedding: Float32Array | undefined): number | undefined {
+    const dimensions = this.#dimensions;
+    if (!embedding || dimensions === 0 || embedding.length !== dimensions) return undefined;
+    const at = i * dimensions;
+    let dot = 0;
+    let length = 0;
+    for (let d = 0; d < dimensions; d++) {
+      dot += this.#looks[at + d]! * embedding[d]!;
+      length += this.#looks[at + d]! ** 2;
+    }
+    return length > 0 ? dot : undefined;
   }
 
   /** Of the picture's width and height per second. */
@@ -110,6 +129,7 @@ export class TrackTable {
     this.#hits[i] = 0;
     this.#bestScore[i] = 0;
     startFilter(this.#filters, i * filterFloats, object, this.#parameters);
+    this.#looks.fill(0, i * this.#dimensions, (i + 1) * this.#dimensions);
     this.#see(i, object, rtpTicks, frame);
     return true;
   }
@@ -126,6 +146,25 @@ export class TrackTable {
     this.#seenAtFrame[i] = frame;
     this.#hits[i]!++;
     this.#bestScore[i] = Math.max(this.#bestScore[i]!, object.score);
+    if (object.embedding) this.#look(i, object.embedding);
+  }
+
+  #look(i: number, embedding: Float32Array): void {
+    if (this.#dimensions === 0) {
+      this.#dimensions = embedding.length;
+      this.#looks = new Float32Array(this.#ids.length * embedding.length);
+    }
+    const dimensions = this.#dimensions;
+    if (embedding.length !== dimensions) return;
+    const at = i * dimensions;
+    let length = 0;
+    for (let d = 0; d < dimensions; d++) {
+      const mean = this.#looks[at + d]! * (1 - newestLook) + embedding[d]! * newestLook;
+      this.#looks[at + d] = mean;
+      length += mean * mean;
+    }
+    const scale = length > 0 ? 1 / Math.sqrt(length) : 0;
+    for (let d = 0; d < dimensions; d++) this.#looks[at + d]! *= scale;
   }
 
   /** Makes room by ending the ones that were out of sight the longest. */
@@ -146,6 +185,8 @@ export class TrackTable {
     this.#seenAtFrame[to] = this.#seenAtFrame[from]!;
     this.#hits[to] = this.#hits[from]!;
     this.#bestScore[to] = this.#bestScore[from]!;
+    const dimensions = this.#dimensions;
+    this.#looks.copyWithin(to * dimensions, from * dimensions, (from + 1) * dimensions);
     this.#filters.copyWithin(to * filterFloats, from * filterFloats, (from + 1) * filterFloats);
   }
 
@@ -157,11 +198,12 @@ export class TrackTable {
     this.#hits = larger(this.#hits, new Float64Array(rows));
     this.#bestScore = larger(this.#bestScore, new Float64Array(rows));
     this.#filters = larger(this.#filters, new Float64Array(rows * filterFloats));
+    this.#looks = larger(this.#looks, new Float32Array(rows * this.#dimensions));
     this.predictions = larger(this.predictions, new Float64Array(rows * predictionFloats));
   }
 }
 
-function larger<A extends Float64Array | Int32Array>(from: A, to: A): A {
+function larger<A extends Float64Array | Float32Array | Int32Array>(from: A, to: A): A {
   to.set(from as never);
   return to;
 }

@@ -121,6 +121,18 @@ describe('Tracker', () => {
     expect(flicker.update([object(0.1, 0.1)], 7 * tick)).toEqual([2]);
   });
 
+  it('takes nothing that looks otherwise for a thing that is out of sight, where the Model says what things look like', () => {
+    const look = (...values: number[]): Float32Array => Float32Array.from(values);
+    const tracker = settled(object(0.4, 0.4, { embedding: look(1, 0) }));
+    expect(tracker.update([object(0.55, 0.4, { embedding: look(0, 1) })], 0)).toEqual([2]);
+    expect(tracker.update([object(0.4, 0.4, { embedding: look(0, 1) })], tick)).toEqual([2]);
+    expect(tracker.update([object(0.41, 0.4, { embedding: look(0.8, 0.6) })], 2 * tick)).toEqual([1]);
+    // One that stays where it is may change: a hand before it, a blurred picture. So may one that is not compared.
+    expect(tracker.update([object(0.41, 0.4, { embedding: look(0, 1) })], 3 * tick)).toEqual([1]);
+    expect(tracker.update([object(0.41, 0.4, { embedding: look(1, 0, 0) })], 4 * tick)).toEqual([1]);
+    expect(tracker.update([object(0.41, 0.4)], 5 * tick)).toEqual([1]);
+  });
+
   it('lets an unconfirmed one miss a frame, however far apart analysed frames are', () => {
     const tracker = new Tracker();
     tracker.update([object(0.1, 0.1)], 0);

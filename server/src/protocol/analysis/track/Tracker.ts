@@ -153,7 +153,7 @@ export class Tracker {
     return candidates;
   }
 
-  #offerOverlapping({ label, score, x, y, w, h }: DetectedObject, candidates: number): void {
+  #offerOverlapping({ label, score, x, y, w, h, embedding }: DetectedObject, candidates: number): void {
     const table = this.#table;
     const minIou = score >= this.#parameters.highScore ? this.#parameters.minIou : this.#parameters.minIouLow;
     const { predictions } = table;
@@ -167,13 +167,15 @@ export class Tracker {
       const area = (predictions[at + 2]! - predictions[at]!) * (predictions[at + 3]! - predictions[at + 1]!);
       const iou = overlap / (w * h + area - overlap);
       if (iou < minIou) continue;
+      const isThere = table.seenAtFrame(row) === this.#frame - 1;
+      if (!isThere && this.#looksOther(row, embedding)) continue;
       const weight = leastWeight + iou - minIou;
       this.#assignment.offer(column, table.isConfirmed(row) ? weight : weight * unconfirmedWeight);
     }
   }
 
   /** `leap`: only to what was there in the last Frame, for certain. */
-  #offerNear({ label, x, y, w, h }: DetectedObject, candidates: number, leap: boolean): void {
+  #offerNear({ label, x, y, w, h, embedding }: DetectedObject, candidates: number, leap: boolean): void {
     const table = this.#table;
     const { predictions } = table;
     const maxJump = leap ? Math.min(leapLengths, this.#parameters.maxJump) : this.#parameters.maxJump;
@@ -192,10 +194,16 @@ export class Tracker {
       if (!(away < gate) && !leap) continue;
       if (!(dx * dx + dy * dy <= maxJump * maxJump * Math.max(w * h, width * height))) continue;
       if (!(Math.max(w / width, width / w, h / height, height / h) <= maxGrowth)) continue;
+      if (this.#looksOther(row, embedding)) continue;
       // Of more than one possible leap the shortest.
       const weight = leap ? 1 / (1 + away) : 1 - away / gate;
       this.#assignment.offer(column, isConfirmed ? weight : weight * unconfirmedWeight);
     }
+  }
+
+  #looksOther(row: number, embedding: Float32Array | undefined): boolean {
+    const likeness = this.#table.likenessTo(row, embedding);
+    return likeness !== undefined && likeness < this.#parameters.minLikeness;
   }
 
   /** How many of the confirmed ones of the last good Frame have an object. */
