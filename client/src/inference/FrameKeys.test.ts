@@ -54,22 +54,22 @@ function run(pipeline: Pipeline) {
     lastOutMs = Math.max(lastOutMs + 0.1, capturedMs + delayMs + random() * delayJitterMs);
     outputs.push({ id, rtp, atMs: lastOutMs });
   };
-  let markUs: number | undefined;
+  let pilotUs: number | undefined;
   let repeatMs = Infinity;
   for (let id = 0; id < frames; id++) {
     const capturedMs = 1_000 + (id * 1000) / fps + random() * jitterMs;
     const jumpMs = jump && id >= jump.atFrame ? jump.ms : 0;
-    if (markUs !== undefined && markUs / 1000 < capturedMs) {
-      drain(markUs / 1000);
-      keys.marked(markUs, markUs / 1000);
-      encode(-1, markUs / 1000, jumpMs);
+    if (pilotUs !== undefined && pilotUs / 1000 < capturedMs) {
+      drain(pilotUs / 1000);
+      keys.pilotWritten(pilotUs, pilotUs / 1000);
+      encode(-1, pilotUs / 1000, jumpMs);
     }
     if (repeatMs < capturedMs - 5) encode(-1, repeatMs, jumpMs);
     repeatMs = random() < repeats ? capturedMs + 700 / fps : Infinity;
     drain(capturedMs);
     const timestampUs = Math.round(capturedMs * 1000);
     keys.written(id, timestampUs, capturedMs);
-    markUs = keys.markAfter();
+    pilotUs = keys.pilotAfter();
     encode(id, capturedMs, jumpMs);
   }
   drain(Infinity);
@@ -111,8 +111,8 @@ describe('keys of frames', () => {
     }
   });
 
-  it('sends no marks once the timing is known and nothing is doubtful', () => {
-    expect(run({ ...calm, frames: 3_000 }).keys.counts.marks).toBeLessThanOrEqual(5);
+  it('sends no pilots once the timing is known and nothing is doubtful', () => {
+    expect(run({ ...calm, frames: 3_000 }).keys.counts.pilots).toBeLessThanOrEqual(5);
   });
 
   it('begins anew with another capture, and where its clock goes back', () => {
@@ -172,8 +172,8 @@ describe('keys of frames', () => {
     for (let id = 0; id < 900; id++) {
       const atMs = id * 33;
       keys.written(id, atMs * 1000, atMs);
-      const markUs = keys.markAfter();
-      if (markUs !== undefined) keys.marked(markUs, markUs / 1000);
+      const pilotUs = keys.pilotAfter();
+      if (pilotUs !== undefined) keys.pilotWritten(pilotUs, pilotUs / 1000);
       expect(keys.encoded((id * 7919 * 90 * 13) >>> 0, atMs + 5)).toEqual([]);
     }
     expect(keys.timing).toBe('unknown');

@@ -1,6 +1,6 @@
 import { rtpTicksBetween } from '@framelock/server/protocol';
 import { DelayRange } from './DelayRange.ts';
-import { MarkPlan } from './MarkPlan.ts';
+import { PilotPlan } from './PilotPlan.ts';
 import { OffsetProof } from './OffsetProof.ts';
 import { findFrame, offsetOf, type SentFrame } from './SentFrame.ts';
 
@@ -21,9 +21,9 @@ const maxStrangers = 4;
 const maxUnsureMs = 1_000;
 /** Without a proof for so long it says that it can't know, and goes on trying. */
 const unknownAfterMs = 10_000;
-/** A mark that did not come out by then never will, ms. */
-const markMs = 500;
-/** Captured frames between two marks then, and where a mark ends a doubt. */
+/** A pilot that did not come out by then never will, ms. */
+const pilotMs = 500;
+/** Captured frames between two pilots then, and where a pilot ends a doubt. */
 const rarePause = 30;
 const soonPause = 2;
 
@@ -32,27 +32,27 @@ const soonPause = 2;
  * of which frame. Both count the same capture clock, so that they differ by an offset, which is random, and drifts. No
  * frame is ever left out or held up for that: what is not certain has no key.
  *
- * The offset is proven by marks: now and then a picture is sent once more between two captured frames (see OffsetProof).
+ * The offset is proven by pilots: now and then a picture is sent once more between two captured frames (see OffsetProof).
  * From then on an encoded frame is the one that the offset says, if only that can be meant: where others are in the
  * encoder as well, they must have been there for unusually long or short. So neither a clock that jumped by the distance
  * of two frames nor a frame that the encoder dropped makes one frame pass for the other. What is doubtful waits for the
- * next mark: where that comes out in its place the offset is the same still, and all frames before it are out. After four
+ * next pilot: where that comes out in its place the offset is the same still, and all frames before it are out. After four
  * frames that fit nothing, or a second of doubts, the doubtful ones have no key and the proof begins anew.
  */
 export class FrameKeys {
   readonly counts = {
-    ...{ matched: 0, marks: 0, droppedByEncoder: 0, strangers: 0, ambiguous: 0, unproven: 0 },
+    ...{ matched: 0, pilots: 0, droppedByEncoder: 0, strangers: 0, ambiguous: 0, unproven: 0 },
     ...{ proofs: 0, doubts: 0 },
   };
   readonly #proof = new OffsetProof();
-  readonly #marks = new MarkPlan();
+  readonly #pilots = new PilotPlan();
   /** What may be in the encoder, the oldest first. */
   #sent: SentFrame[] = [];
   /** RTP timestamp less the frame's own, ticks, u32; undefined = not known. */
   #offset: number | undefined;
   #delays = new DelayRange();
   /** The last one. */
-  #mark: SentFrame | undefined;
+  #pilot: SentFrame | undefined;
   /** Of the last frame that came out, also where that was doubtful, µs. */
   #outUs = -Infinity;
   /** What came out since the last certain one is, by the offset; found when that is seen to be the same still. */
@@ -89,32 +89,32 @@ export class FrameKeys {
     // The capture has begun anew, or its clock was set.
     if (this.#lastWrittenUs !== undefined && timestampUs <= this.#lastWrittenUs) this.restart();
     this.#lastWrittenUs = timestampUs;
-    this.#marks.captured(timestampUs);
+    this.#pilots.captured(timestampUs);
     this.#add({ id, timestampUs, writtenAtMs: nowMs });
   }
 
   /**
    * When the picture just written should be sent once more, on the clock of the captured frames, µs: then, and only if
-   * no other frame was written before. Call once after each captured frame; then `marked`.
+   * no other frame was written before. Call once after each captured frame; then `pilotWritten`.
    */
-  markAfter(): number | undefined {
+  pilotAfter(): number | undefined {
     if (this.#offset !== undefined)
-      return this.#unsure > 0 && !this.#awaitsMark() ? this.#marks.next(soonPause) : undefined;
-    return this.#marks.next(this.timing === 'unknown' ? rarePause : undefined);
+      return this.#unsure > 0 && !this.#awaitsPilot() ? this.#pilots.next(soonPause) : undefined;
+    return this.#pilots.next(this.timing === 'unknown' ? rarePause : undefined);
   }
 
   /** Two on their way could be taken for each other. */
-  #awaitsMark(): boolean {
-    const mark = this.#mark;
-    return mark !== undefined && mark.timestampUs > this.#outUs && this.#nowMs - mark.writtenAtMs < markMs;
+  #awaitsPilot(): boolean {
+    const pilot = this.#pilot;
+    return pilot !== undefined && pilot.timestampUs > this.#outUs && this.#nowMs - pilot.writtenAtMs < pilotMs;
   }
 
-  /** A mark goes to the encoder. */
-  marked(timestampUs: number, nowMs: number): void {
-    this.counts.marks++;
+  /** A pilot goes to the encoder. */
+  pilotWritten(timestampUs: number, nowMs: number): void {
+    this.counts.pilots++;
     this.#lastWrittenUs = timestampUs;
-    this.#mark = { id: undefined, timestampUs, writtenAtMs: nowMs };
-    this.#add(this.#mark);
+    this.#pilot = { id: undefined, timestampUs, writtenAtMs: nowMs };
+    this.#add(this.#pilot);
   }
 
   #add(frame: SentFrame): void {
@@ -178,7 +178,7 @@ export class FrameKeys {
   /** Whether only that one can have come out now, whatever the clocks did. */
   #isMeant(frame: SentFrame, nowMs: number): boolean {
     const delayMs = nowMs - frame.writtenAtMs;
-    if (frame.id === undefined) return frame === this.#mark && this.#delays.isUsual(delayMs);
+    if (frame.id === undefined) return frame === this.#pilot && this.#delays.isUsual(delayMs);
     if (this.#sent.length === 1) return !this.#delays.isTooShort(delayMs);
     if (!this.#delays.isUsual(delayMs)) return false;
     return this.#sent.every((other) => other === frame || !this.#delays.isUsual(nowMs - other.writtenAtMs));
@@ -207,7 +207,7 @@ export class FrameKeys {
     this.#doubt();
     this.#sent = [];
     this.#lastWrittenUs = undefined;
-    this.#marks.restart();
+    this.#pilots.restart();
   }
 
   /** The proof begins anew. */

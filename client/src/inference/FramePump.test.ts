@@ -126,9 +126,9 @@ describe('frames on their way', () => {
     attach();
     const captured = await capture(90);
     expect(written.filter((one) => captured.includes(one))).toEqual(captured);
-    const marks = written.filter((one) => !captured.includes(one));
-    expect(marks.length).toBeGreaterThanOrEqual(3);
-    expect(marks.length).toBeLessThanOrEqual(5);
+    const pilots = written.filter((one) => !captured.includes(one));
+    expect(pilots.length).toBeGreaterThanOrEqual(3);
+    expect(pilots.length).toBeLessThanOrEqual(5);
     expect(published.length).toBeGreaterThan(60);
     const own = new Set(captured.map(rtpOf));
     expect(published.every(({ rtp, revision }) => own.has(rtp) && revision === 7)).toBe(true);

@@ -44,7 +44,7 @@ export class FramePump {
   #sink: WritableStreamDefaultWriter<VideoFrame> | undefined;
   #reader: ReadableStreamDefaultReader<VideoFrame> | undefined;
   /** To be written between two captured frames. */
-  #mark: { timer: ReturnType<typeof setTimeout>; frame: VideoFrame } | undefined;
+  #pilot: { timer: ReturnType<typeof setTimeout>; frame: VideoFrame } | undefined;
   #model: MessagePort | undefined;
   /** When the model got the frame that it has, performance.now(). */
   #busySinceMs: number | undefined;
@@ -74,7 +74,7 @@ export class FramePump {
     const reader = frames.getReader();
     this.#reader = reader;
     this.#isNewScene = true;
-    this.#dropMark();
+    this.#dropPilot();
     this.#keys.restart();
     for (;;) {
       const { value: frame, done } = await reader.read().catch(() => ({ value: undefined, done: true as const }));
@@ -97,7 +97,7 @@ export class FramePump {
   #pass(frame: VideoFrame): void {
     const { timestamp: timestampUs, displayWidth: width, displayHeight: height } = frame;
     this.#meter.captured(width, height);
-    this.#dropMark();
+    this.#dropPilot();
     // Before the transform is in place nothing is sent.
     if (this.#connection === undefined || !this.#sink) return frame.close();
     if ((this.#sink.desiredSize ?? 0) <= -maxUnwritten) {
@@ -110,8 +110,8 @@ export class FramePump {
     this.#offer(id, frame);
     const nowMs = performance.now();
     this.#keys.written(id, timestampUs, nowMs);
-    const markUs = this.#keys.markAfter();
-    if (markUs !== undefined) this.#prepareMark(frame.clone(), markUs, nowMs + (markUs - timestampUs) / 1000);
+    const pilotUs = this.#keys.pilotAfter();
+    if (pilotUs !== undefined) this.#preparePilot(frame.clone(), pilotUs, nowMs + (pilotUs - timestampUs) / 1000);
     this.#write(frame);
   }
 
@@ -121,7 +121,7 @@ export class FramePump {
   }
 
   /** The same picture once more, at a time at which nothing was captured: only a copy of the pixels has a time of its own. */
-  #prepareMark(frame: VideoFrame, timestampUs: number, dueMs: number): void {
+  #preparePilot(frame: VideoFrame, timestampUs: number, dueMs: number): void {
     const connection = this.#connection;
     const reader = this.#reader;
     const idAfter = this.#nextId;
@@ -130,31 +130,31 @@ export class FramePump {
       (copy) => {
         // The encoder would begin anew.
         if (copy.displayWidth !== displayWidth || copy.displayHeight !== displayHeight) {
-          this.#meter.dropped('marks');
+          this.#meter.dropped('pilots');
           return copy.close();
         }
         // Meanwhile another frame was captured, or another sender or camera is there.
         if (this.#nextId !== idAfter || this.#connection !== connection || this.#reader !== reader) return copy.close();
-        const timer = setTimeout(() => this.#writeMark(timestampUs), Math.max(0, dueMs - performance.now()));
-        this.#mark = { timer, frame: copy };
+        const timer = setTimeout(() => this.#writePilot(timestampUs), Math.max(0, dueMs - performance.now()));
+        this.#pilot = { timer, frame: copy };
       },
-      () => this.#meter.dropped('marks'),
+      () => this.#meter.dropped('pilots'),
     );
   }
 
-  #writeMark(timestampUs: number): void {
-    const mark = this.#mark;
-    this.#mark = undefined;
-    if (!mark) return;
-    this.#keys.marked(timestampUs, performance.now());
-    this.#write(mark.frame);
+  #writePilot(timestampUs: number): void {
+    const pilot = this.#pilot;
+    this.#pilot = undefined;
+    if (!pilot) return;
+    this.#keys.pilotWritten(timestampUs, performance.now());
+    this.#write(pilot.frame);
   }
 
-  #dropMark(): void {
-    if (!this.#mark) return;
-    clearTimeout(this.#mark.timer);
-    this.#mark.frame.close();
-    this.#mark = undefined;
+  #dropPilot(): void {
+    if (!this.#pilot) return;
+    clearTimeout(this.#pilot.timer);
+    this.#pilot.frame.close();
+    this.#pilot = undefined;
   }
 
   /** Of the model that is there from now on; undefined = none is. */
@@ -207,7 +207,7 @@ export class FramePump {
 
   openConnection(connection: number): void {
     this.#connection = connection;
-    this.#dropMark();
+    this.#dropPilot();
     this.#keys = new FrameKeys();
     this.#rtpOf.clear();
     this.#newestOut = 0;
@@ -284,7 +284,7 @@ export class FramePump {
   /** Nothing is analysed or written any more. */
   release(): void {
     clearInterval(this.#reportTimer);
-    this.#dropMark();
+    this.#dropPilot();
     void this.#reader?.cancel().catch(() => undefined);
     this.#reader = undefined;
     this.setModel(undefined);

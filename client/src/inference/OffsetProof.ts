@@ -10,18 +10,18 @@ export interface ProvenOffset {
 }
 
 interface Hypothesis extends ProvenOffset {
-  marks: number;
+  pilots: number;
 }
 
 /** Encoded frames in a row that one offset has to explain. */
 const proofFrames = 12;
-/** And marks among them: frames of ours at times at which no captured one is. */
-const proofMarks = 3;
+/** And pilots among them: frames of ours at times at which no captured one is. */
+const proofPilots = 3;
 
 /**
  * Which offset explains all encoded frames? At first each frame that may be in the encoder gives one. A hypothesis falls
  * by the first encoded frame that it explains by no frame, by one from before the last one, or by several. At an even
- * rate taking each frame for its neighbour explains them as well, but never a mark. Where all have fallen (an encoder that
+ * rate taking each frame for its neighbour explains them as well, but never a pilot. Where all have fallen (an encoder that
  * makes frames of its own), the next frame begins anew.
  */
 export class OffsetProof {
@@ -35,12 +35,12 @@ export class OffsetProof {
         offset: offsetOf(rtpTimestamp, timestampUs),
         lastUs: timestampUs,
         delaysMs: [nowMs - writtenAtMs],
-        marks: id === undefined ? 1 : 0,
+        pilots: id === undefined ? 1 : 0,
       }));
       return undefined;
     }
     const [one, ...others] = this.#hypotheses;
-    const isProven = one && others.length === 0 && one.delaysMs.length >= proofFrames && one.marks >= proofMarks;
+    const isProven = one && others.length === 0 && one.delaysMs.length >= proofFrames && one.pilots >= proofPilots;
     return isProven ? one : undefined;
   }
 
@@ -56,6 +56,6 @@ function explain(one: Hypothesis, rtpTimestamp: number, nowMs: number, sent: rea
   one.offset = (one.offset + rtpTicksBetween(offsetOf(rtpTimestamp, frame.timestampUs), one.offset) / 2) >>> 0;
   one.lastUs = frame.timestampUs;
   one.delaysMs.push(nowMs - frame.writtenAtMs);
-  if (frame.id === undefined) one.marks++;
+  if (frame.id === undefined) one.pilots++;
   return true;
 }

@@ -1,8 +1,8 @@
 import { rtpTicksBetween } from '@framelock/server/protocol';
 
-/** A frame that was given to the encoder: a captured one, or a mark of ours. */
+/** A frame that was given to the encoder: a captured one, or a pilot, as in radio: one whose place is known beforehand. */
 export interface SentFrame {
-  /** Undefined = a mark: a picture that was sent once more, at a time of our choosing. */
+  /** Undefined = a pilot: a picture that was sent once more, at a time of our choosing. */
   id: number | undefined;
   /** VideoFrame.timestamp, µs. */
   timestampUs: number;
