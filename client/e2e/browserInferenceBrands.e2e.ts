@@ -23,7 +23,7 @@ const fps = 15;
 const frames = 8 * fps;
 const [width, height] = [640, 360];
 /** On one thread beside encoder and viewer few frames are analysed a second. */
-const minimumFrames = 12;
+const minimumFrames = 8;
 
 async function planClip(artist: Browser, path: string): Promise<BrandClipOptions> {
   const marks = [await bundledMark('git'), await bundledMark('ubuntu')];

@@ -2,6 +2,7 @@ import { encodeDetections } from '@framelock/server/protocol/analysis';
 import { copyFrame } from './copyFrame.ts';
 import { FrameKeys } from './FrameKeys.ts';
 import { FrameMeter } from './FrameMeter.ts';
+import { PilotWriter } from './PilotWriter.ts';
 import type { FrameReport, FrameResult, FrameToAnalyse, PublicationKey, ToFrameWorker } from './messages.ts';
 
 export interface FramePumpOptions {
@@ -43,8 +44,13 @@ export class FramePump {
   #connection: number | undefined;
   #sink: WritableStreamDefaultWriter<VideoFrame> | undefined;
   #reader: ReadableStreamDefaultReader<VideoFrame> | undefined;
-  /** To be written between two captured frames. */
-  #pilot: { timer: ReturnType<typeof setTimeout>; frame: VideoFrame } | undefined;
+  readonly #pilots = new PilotWriter({
+    onDue: (frame) => {
+      this.#keys.pilotWritten(frame.timestamp, performance.now());
+      this.#write(frame);
+    },
+    onProblem: () => this.#meter.dropped('pilots'),
+  });
   #model: MessagePort | undefined;
   /** When the model got the frame that it has, performance.now(). */
   #busySinceMs: number | undefined;
@@ -74,7 +80,7 @@ export class FramePump {
     const reader = frames.getReader();
     this.#reader = reader;
     this.#isNewScene = true;
-    this.#dropPilot();
+    this.#pilots.cancel();
     this.#keys.restart();
     for (;;) {
       const { value: frame, done } = await reader.read().catch(() => ({ value: undefined, done: true as const }));
@@ -97,7 +103,7 @@ export class FramePump {
   #pass(frame: VideoFrame): void {
     const { timestamp: timestampUs, displayWidth: width, displayHeight: height } = frame;
     this.#meter.captured(width, height);
-    this.#dropPilot();
+    this.#pilots.cancel();
     // Before the transform is in place nothing is sent.
     if (this.#connection === undefined || !this.#sink) return frame.close();
     if ((this.#sink.desiredSize ?? 0) <= -maxUnwritten) {
@@ -111,50 +117,13 @@ export class FramePump {
     const nowMs = performance.now();
     this.#keys.written(id, timestampUs, nowMs);
     const pilotUs = this.#keys.pilotAfter();
-    if (pilotUs !== undefined) this.#preparePilot(frame.clone(), pilotUs, nowMs + (pilotUs - timestampUs) / 1000);
+    if (pilotUs !== undefined) this.#pilots.prepare(frame.clone(), pilotUs, nowMs + (pilotUs - timestampUs) / 1000);
     this.#write(frame);
   }
 
   /** Not awaited: what the encoder does not keep up with is dropped there, as of any camera. */
   #write(frame: VideoFrame): void {
     void this.#sink?.write(frame).catch(() => frame.close());
-  }
-
-  /** The same picture once more, at a time at which nothing was captured: only a copy of the pixels has a time of its own. */
-  #preparePilot(frame: VideoFrame, timestampUs: number, dueMs: number): void {
-    const connection = this.#connection;
-    const reader = this.#reader;
-    const idAfter = this.#nextId;
-    const { displayWidth, displayHeight } = frame;
-    copyFrame(frame, timestampUs).then(
-      (copy) => {
-        // The encoder would begin anew.
-        if (copy.displayWidth !== displayWidth || copy.displayHeight !== displayHeight) {
-          this.#meter.dropped('pilots');
-          return copy.close();
-        }
-        // Meanwhile another frame was captured, or another sender or camera is there.
-        if (this.#nextId !== idAfter || this.#connection !== connection || this.#reader !== reader) return copy.close();
-        const timer = setTimeout(() => this.#writePilot(timestampUs), Math.max(0, dueMs - performance.now()));
-        this.#pilot = { timer, frame: copy };
-      },
-      () => this.#meter.dropped('pilots'),
-    );
-  }
-
-  #writePilot(timestampUs: number): void {
-    const pilot = this.#pilot;
-    this.#pilot = undefined;
-    if (!pilot) return;
-    this.#keys.pilotWritten(timestampUs, performance.now());
-    this.#write(pilot.frame);
-  }
-
-  #dropPilot(): void {
-    if (!this.#pilot) return;
-    clearTimeout(this.#pilot.timer);
-    this.#pilot.frame.close();
-    this.#pilot = undefined;
   }
 
   /** Of the model that is there from now on; undefined = none is. */
@@ -207,7 +176,7 @@ export class FramePump {
 
   openConnection(connection: number): void {
     this.#connection = connection;
-    this.#dropPilot();
+    this.#pilots.cancel();
     this.#keys = new FrameKeys();
     this.#rtpOf.clear();
     this.#newestOut = 0;
@@ -284,7 +253,7 @@ export class FramePump {
   /** Nothing is analysed or written any more. */
   release(): void {
     clearInterval(this.#reportTimer);
-    this.#dropPilot();
+    this.#pilots.cancel();
     void this.#reader?.cancel().catch(() => undefined);
     this.#reader = undefined;
     this.setModel(undefined);
