@@ -9,6 +9,7 @@ import { ModelCatalogue } from '../catalogue/ModelCatalogue.ts';
 import { PictureScaler } from '../decode/PictureScaler.ts';
 import type { Picture } from '../decode/VideoDecoder.ts';
 import { type DetectorLease, DetectorPool } from '../detect/DetectorPool.ts';
+import { ThumbnailEncoder } from '../exposure/ThumbnailEncoder.ts';
 import { BrandEnroller } from './BrandEnroller.ts';
 import { readBundledGallery } from './bundledGallery.ts';
 import { type Drawing, drawSvg, inkOf, markAt, rooms } from './testScenes.ts';
@@ -25,6 +26,7 @@ const known = ['git', 'ubuntu', 'python', 'vuedotjs', 'debian', 'docker'];
 
 let catalogue: ModelCatalogue;
 let pool: DetectorPool;
+let enroller: BrandEnroller;
 let lease: DetectorLease;
 let bundled: BundledBrand[];
 let settings: { matchThreshold: number; unknownThreshold: number };
@@ -37,8 +39,10 @@ beforeAll(async () => {
   ({ brands: bundled, modelSha256 } = await readBundledGallery(brands.gallery));
   pool = new DetectorPool({ catalogue, executionProvider: 'cpu', onFault: (_, reason) => console.error(reason) });
   lease = await pool.acquire('brands');
+  enroller = new BrandEnroller({ detectorPool: pool, modelId: 'brands' });
 });
 afterAll(async () => {
+  await enroller?.close();
   lease?.release();
   await pool?.close('the tests are over');
 });
@@ -104,6 +108,15 @@ async function scene(path: string, colour: string, i: number, side: number): Pro
   return { ...(await drawSvg(size.width, size.height, content)), truth };
 }
 
+function jpegOf(width: number, height: number): Uint8Array {
+  const encoder = new ThumbnailEncoder();
+  try {
+    return encoder.encode({ width, height, planes: new Uint8Array(width * height * 3).fill(90) })!;
+  } finally {
+    encoder.close();
+  }
+}
+
 describe('the brand model', () => {
   it('finds and names marks of the bundled gallery, several Streams in one batch', async () => {
     const before = lease.detector.dump().batches;
@@ -131,7 +144,6 @@ describe('the brand model', () => {
       320,
       `<rect width="320" height="320" fill="#fff"/>${markAt(unseen.path, 40, 40, 240, unseen.colour)}`,
     );
-    const enroller = new BrandEnroller({ detectorPool: pool, modelId: 'brands' });
     const { embeddings, box } = await enroller.enrol(Buffer.from(reference.png));
     expect([box.x, box.y, box.w, box.h].every((value) => value > 0.05 && value < 0.85)).toBe(true);
 
@@ -152,7 +164,6 @@ describe('the brand model', () => {
   });
 
   it('refuses an image that is damaged, empty or none, in words', async () => {
-    const enroller = new BrandEnroller({ detectorPool: pool, modelId: 'brands' });
     const { png } = await drawSvg(64, 64, '<rect width="64" height="64" fill="#fff"/>');
     await expect(enroller.enrol(Buffer.from(png))).rejects.toMatchObject({
       code: 'badRequest',
@@ -162,6 +173,16 @@ describe('the brand model', () => {
     const bent = Buffer.from(png);
     bent.fill(0xff, 40);
     await expect(enroller.enrol(bent)).rejects.toMatchObject({ code: 'unsupported' });
+    // Of a real JPEG's kilobyte, that claims to be 40,000 pixels wide and high.
+    const huge = Buffer.from(jpegOf(320, 320));
+    const header = huge.indexOf(Buffer.from([0xff, 0xc0]));
+    for (const at of [5, 7]) huge.writeUInt16BE(40_000, header + at);
+    const before = process.memoryUsage().rss;
+    await expect(enroller.enrol(huge)).rejects.toMatchObject({
+      code: 'unsupported',
+      message: expect.stringContaining('more than 40000000 pixels') as string,
+    });
+    expect(process.memoryUsage().rss - before).toBeLessThan(500_000_000);
     await expect(enroller.enrol(Buffer.from('GIF89a of somebody'))).rejects.toMatchObject({
       code: 'unsupported',
       message: 'the image is neither PNG nor JPEG',

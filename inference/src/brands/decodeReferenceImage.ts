@@ -19,6 +19,8 @@ export function decodeReferenceImage(bytes: Buffer): ReferenceImage {
   const context = new CodecContext();
   context.allocContext3(codec);
   context.threadCount = 1;
+  // A JPEG's size is known to the decoder only, which makes room for it before it has seen a pixel.
+  context.setOption('max_pixels', String(maxPixels));
   const packet = new Packet();
   const frame = new Frame();
   packet.alloc();
@@ -27,7 +29,8 @@ export function decodeReferenceImage(bytes: Buffer): ReferenceImage {
     if (context.open2Sync(codec, null) < 0) throw new Refusal('unavailable', `the ${kind} decoder did not open`);
     packet.data = bytes;
     if (context.sendPacketSync(packet) < 0 || context.receiveFrameSync(frame) < 0) {
-      throw new Refusal('unsupported', `the ${kind === 'png' ? 'PNG' : 'JPEG'} image is damaged`);
+      const name = kind === 'png' ? 'PNG' : 'JPEG';
+      throw new Refusal('unsupported', `the ${name} image is damaged, or has more than ${maxPixels} pixels`);
     }
     return toRgba(frame);
   } finally {
