@@ -25,6 +25,23 @@ describe('analysisWords', () => {
     expect(analysisWords({ state: 'off' }, 'any', 'unknown').tone).toBe('plain');
   });
 
+  it('says that the publisher’s browser computes it, on what, and why that has stopped', () => {
+    const here = { state: 'running', computedBy: 'browser', timing: 'known', executionProvider: 'wasm' } as const;
+    expect(analysisWords({ ...here, threads: 1, analysisFps: 2.1, sourceFps: 15 }, 'Brands')).toMatchObject({
+      long: 'Analysis 2.1 of 15 fps · Brands · WASM, 1 thread · computed in the browser',
+      tone: 'good',
+    });
+    expect(analysisWords({ ...here, threads: 2, reason: 'webgpu failed 2 times' }, 'Brands')).toMatchObject({
+      long: 'Analysing · Brands · WASM, 2 threads · webgpu failed 2 times · computed in the browser',
+      tone: 'warn',
+    });
+    const lost = 'WebGPU lost its device; it is loaded again';
+    expect(analysisWords({ ...here, state: 'failed', reason: lost })).toMatchObject({
+      long: `No boxes: computed in the browser, which failed: ${lost}`,
+      tone: 'bad',
+    });
+  });
+
   it('says why there are no boxes', () => {
     expect(analysisWords({ state: 'unavailable' }).long).toBe('No boxes: no inference node is running — video goes on');
     expect(analysisWords({ state: 'failed', reason: 'H264 High 10 is not supported' }).long).toBe(

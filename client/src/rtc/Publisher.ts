@@ -117,6 +117,7 @@ export class Publisher {
     void this.#applySource(link).catch(() => link.close('the source could not be replaced'));
     for (const kind of ['audio', 'video'] as const) if (this.#muted[kind]) void this.#applyMuted(kind);
     this.#setState('live');
+    if (link.analyser !== this.#analyser) void this.#moveAnalysis(link);
   }
 
   #onLost({ reason, code }: LinkEnd): void {
@@ -184,9 +185,12 @@ export class Publisher {
     if (analyser === this.#analyser || this.closed) return;
     this.#analyser = analyser;
     const { link } = this.#reconnector;
-    // While it connects: the next link.
-    if (!link) return;
-    if (analyser) {
+    // While it connects: when it has.
+    if (link) await this.#moveAnalysis(link);
+  }
+
+  async #moveAnalysis(link: PublisherLink): Promise<void> {
+    if (this.#analyser) {
       this.#setState('reconnecting');
       return this.#reconnector.renew('the model moves into this page');
     }

@@ -105,7 +105,7 @@ export class PublisherLink implements Link {
     analyser.connect({ signaling, publicationId, detections, revision });
   }
 
-  /** Whether an analyser can still take what this link sends: it has to have been there when the sender was made. */
+  /** Whom its sender was made for: another one can't see what it sends. */
   get analyser(): BrowserAnalyser | undefined {
     return this.#options.analyser;
   }
