@@ -2,6 +2,8 @@ import { sql } from 'drizzle-orm';
 import type { DatabaseConnection } from './connection.ts';
 import { PgliteConnection } from './PgliteConnection.ts';
 import { PostgresConnection } from './PostgresConnection.ts';
+import { AccessStore } from './stores/AccessStore.ts';
+import { AuditStore } from './stores/AuditStore.ts';
 import { BrandStore } from './stores/BrandStore.ts';
 import { ExposureStore } from './stores/ExposureStore.ts';
 import { NodeStore } from './stores/NodeStore.ts';
@@ -25,6 +27,8 @@ export class Database {
   readonly recordings: RecordingStore;
   readonly exposure: ExposureStore;
   readonly brands: BrandStore;
+  readonly access: AccessStore;
+  readonly audit: AuditStore;
   readonly #connection: DatabaseConnection;
 
   private constructor(connection: DatabaseConnection) {
@@ -35,6 +39,8 @@ export class Database {
     this.recordings = new RecordingStore(connection.drizzle);
     this.exposure = new ExposureStore(connection.drizzle);
     this.brands = new BrandStore(connection.drizzle);
+    this.access = new AccessStore(connection.drizzle);
+    this.audit = new AuditStore(connection.drizzle);
   }
 
   /** @throws UnusableDatabase where the folder is in use, or the database does not answer or refuses us. */

@@ -21,3 +21,13 @@ export type { NodeStore } from './stores/NodeStore.ts';
 export type { PublicationStore } from './stores/PublicationStore.ts';
 export type { KnownRecording, RecordingFacts, RecordingPosition, RecordingStore } from './stores/RecordingStore.ts';
 export type { StreamStore } from './stores/StreamStore.ts';
+export type { ApiTokenRow, AuditRow, LoginSessionRow, ShareLinkRow, UserRow } from './schema.ts';
+export type {
+  AccessSnapshot,
+  AccessStore,
+  NewApiToken,
+  NewLoginSession,
+  NewShareLink,
+  UserFacts,
+} from './stores/AccessStore.ts';
+export type { AuditStore, NewAuditEntry } from './stores/AuditStore.ts';

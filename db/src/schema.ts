@@ -213,6 +213,94 @@ export const exposureCoverage = pgTable(
   ],
 );
 
+/** A person who signs in with a password. */
+export const users = pgTable(
+  'users',
+  {
+    id: text('id').primaryKey(),
+    name: text('name').notNull(),
+    role: text('role', { enum: ['viewer', 'publisher', 'admin'] }).notNull(),
+    /** A PHC string of argon2id, salt and parameters in it. */
+    passwordHash: text('password_hash').notNull(),
+    disabled: boolean('disabled').notNull().default(false),
+    createdAt: instant('created_at').notNull().defaultNow(),
+    passwordChangedAt: instant('password_changed_at').notNull().defaultNow(),
+  },
+  (table) => [uniqueIndex('users_name').on(sql`lower(${table.name})`)],
+);
+
+/** A browser that is signed in. Of its cookie only the sha256 is kept, as hex. */
+export const loginSessions = pgTable(
+  'login_sessions',
+  {
+    id: text('id').primaryKey(),
+    userId: text('user_id')
+      .notNull()
+      .references(() => users.id, { onDelete: 'cascade' }),
+    secretSha256: text('secret_sha256').notNull(),
+    createdAt: instant('created_at').notNull().defaultNow(),
+    lastUsedAt: instant('last_used_at').notNull().defaultNow(),
+    expiresAt: instant('expires_at').notNull(),
+    address: text('address').notNull(),
+    agent: text('agent').notNull(),
+  },
+  (table) => [index('login_sessions_user').on(table.userId)],
+);
+
+/** A bearer for programs, shown once; only its sha256 is kept, as hex. Revoked = deleted. */
+export const apiTokens = pgTable('api_tokens', {
+  id: text('id').primaryKey(),
+  name: text('name').notNull(),
+  secretSha256: text('secret_sha256').notNull(),
+  /** The server's Grant[]; checked when it is read. */
+  grants: jsonb('grants').notNull(),
+  createdBy: text('created_by').notNull(),
+  createdAt: instant('created_at').notNull().defaultNow(),
+  /** Null = until it is revoked. */
+  expiresAt: instant('expires_at'),
+  lastUsedAt: instant('last_used_at'),
+});
+
+/** A link with which anybody watches one Stream. The link is signed by the server and not kept. Revoked = deleted. */
+export const shareLinks = pgTable(
+  'share_links',
+  {
+    id: text('id').primaryKey(),
+    streamId: text('stream_id')
+      .notNull()
+      .references(() => streams.id, { onDelete: 'cascade' }),
+    name: text('name').notNull(),
+    createdBy: text('created_by').notNull(),
+    createdAt: instant('created_at').notNull().defaultNow(),
+    expiresAt: instant('expires_at').notNull(),
+  },
+  (table) => [index('share_links_stream').on(table.streamId)],
+);
+
+/** One row: grows with each change of who may do what, by triggers of the database's own. */
+export const accessState = pgTable('access_state', {
+  id: integer('id').primaryKey(),
+  revision: bigint('revision', { mode: 'number' }).notNull(),
+});
+
+/** Who changed what, from where and when. Names as they were then: no foreign keys. */
+export const auditLog = pgTable(
+  'audit_log',
+  {
+    id: bigint('id', { mode: 'number' }).primaryKey().generatedAlwaysAsIdentity(),
+    at: instant('at').notNull().defaultNow(),
+    /** open, adminToken, user, token, share, streamKey or nobody. */
+    actorKind: text('actor_kind').notNull(),
+    actorId: text('actor_id'),
+    actorName: text('actor_name').notNull(),
+    action: text('action').notNull(),
+    target: text('target'),
+    status: integer('status').notNull(),
+    address: text('address').notNull(),
+  },
+  (table) => [index('audit_log_at').on(table.at)],
+);
+
 export type BrandRow = typeof brands.$inferSelect;
 export type GalleryStateRow = typeof galleryState.$inferSelect;
 export type BrandImageRow = typeof brandImages.$inferSelect;
@@ -222,3 +310,8 @@ export type RecordingRow = typeof recordings.$inferSelect;
 export type StreamRow = typeof streams.$inferSelect;
 export type PublicationRow = typeof publications.$inferSelect;
 export type NodeRow = typeof nodes.$inferSelect;
+export type UserRow = typeof users.$inferSelect;
+export type LoginSessionRow = typeof loginSessions.$inferSelect;
+export type ApiTokenRow = typeof apiTokens.$inferSelect;
+export type ShareLinkRow = typeof shareLinks.$inferSelect;
+export type AuditRow = typeof auditLog.$inferSelect;

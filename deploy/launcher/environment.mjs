@@ -25,7 +25,7 @@ export function readEnvironment(own, repositoryFolder, startFolder = own.INIT_CW
   env.SOURCE_FILES_DIR = env.SOURCE_FILES_DIR ? fromStart(env.SOURCE_FILES_DIR) : join(env.DATA_DIR, 'files');
   env.CLIENT_DIST = env.CLIENT_DIST ? fromStart(env.CLIENT_DIST) : join(repositoryFolder, 'client/dist');
   if (env.MODEL && !modelId.test(env.MODEL)) env.MODEL = fromStart(env.MODEL);
-  for (const name of ['MEDIASOUP_WORKER_BIN', 'FFMPEG_BIN', 'CHROMIUM_BIN'])
+  for (const name of ['MEDIASOUP_WORKER_BIN', 'FFMPEG_BIN', 'CHROMIUM_BIN', 'TLS_CERT', 'TLS_KEY'])
     if (env[name]) env[name] = fromStart(env[name]);
   return env;
 }
@@ -38,10 +38,13 @@ export function readAddresses(env) {
   const rtcPort = readPort(env, 'RTC_PORT', 40000, 0);
   // 0 lets each Worker find a free port (tests): nothing to look at beforehand.
   const workers = rtcPort !== 0 && /^\d{1,3}$/.test(env.WORKERS ?? '1') ? Number(env.WORKERS ?? 1) : 0;
+  const isTls = Boolean(env.TLS_CERT) || ['true', '1'].includes(env.TLS_SELF_SIGNED);
   return {
     host,
     port,
+    // Also with TLS: the port answers the nodes of its own machine without.
     serverUrl: `http://${connectHost}:${port}`,
+    pageUrl: `${isTls ? 'https' : 'http'}://${connectHost}:${port}`,
     rtcPorts: Array.from({ length: workers }, (_, index) => rtcPort + index),
   };
 }

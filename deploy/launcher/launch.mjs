@@ -65,13 +65,13 @@ export async function launch(env, { processes = productProcesses, node = node24,
   await sayWhenReady(addresses, inferenceGraceMs, () => stoppedAt !== undefined);
 }
 
-async function sayWhenReady({ serverUrl }, inferenceGraceMs, isOver) {
+async function sayWhenReady({ serverUrl, pageUrl }, inferenceGraceMs, isOver) {
   const onSlow = (missing) => print(`launcher  | still waiting for: ${missing.join(', ')}`);
   const missing = await awaitReadiness({ serverUrl, inferenceGraceMs, isOver, onSlow });
   if (missing === undefined) return;
   if (missing.length > 0)
     print(`launcher  | warning: ${missing.join(', ')} does not answer; video works, boxes come when it does`);
-  print(`framelock ready: ${serverUrl}`);
+  print(`framelock ready: ${pageUrl}`);
 }
 
 /** A killed npm can't pass anything on; its `npm start` then ends all the same. `exec` in package.json makes it our parent. */

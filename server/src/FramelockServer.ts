@@ -1,15 +1,15 @@
-import { createServer, type IncomingMessage, type Server } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import { createServer, type IncomingMessage, type RequestListener, type Server } from 'node:http';
+import type { AddressInfo, Server as NetServer } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { Database } from '@framelock/db';
 import { getRequestListener } from '@hono/node-server';
 import type { Logger } from 'pino';
-import { Access } from './access/Access.ts';
-import { adminTokenOf } from './access/adminToken.ts';
+import { AccessControl } from './access/AccessControl.ts';
+import { withAdminToken } from './access/adminToken.ts';
 import { createIceServersFor, type IceServersFor } from './access/iceServers.ts';
 import { AnalysisScheduler } from './analysis/AnalysisScheduler.ts';
 import { Brands } from './brands/Brands.ts';
-import { type Config, ConfigurationError } from './config.ts';
+import type { Config } from './config.ts';
 import { Doctor } from './doctor/Doctor.ts';
 import { DoctorSessions } from './doctor/DoctorSessions.ts';
 import { Exposures } from './exposure/Exposures.ts';
@@ -19,6 +19,8 @@ import { maxOriginRequests } from './hls/OriginClient.ts';
 import { RecordingDownload } from './hls/RecordingDownload.ts';
 import { createApp } from './http/createApp.ts';
 import { endSlowBodies } from './http/endSlowBodies.ts';
+import { listenProblem } from './http/listenProblem.ts';
+import { sayFingerprint, TlsDoor } from './http/TlsDoor.ts';
 import { Metrics } from './Metrics.ts';
 import { newId } from './newId.ts';
 import { type InferenceNode, NodeRegistry, type SfuNode } from './nodes/NodeRegistry.ts';
@@ -35,14 +37,24 @@ import { WhipEndpoint } from './whip/WhipEndpoint.ts';
 const dbPingTimeoutMs = 2_000;
 const serverBeatMs = 2_000;
 
+interface Assembly {
+  config: Config;
+  logger: Logger;
+  database: Database;
+  files: SourceFiles;
+  control: AccessControl;
+  metrics: Metrics;
+  door: TlsDoor | undefined;
+}
+
 /** The control plane: database, nodes, Streams, HTTP and signalling. */
 export class FramelockServer {
   readonly #config: Config;
   readonly #logger: Logger;
   readonly #database: Database;
   readonly #serverId = newId();
-  readonly #metrics = new Metrics();
-  readonly #access: Access;
+  readonly #metrics: Metrics;
+  readonly #control: AccessControl;
   readonly #iceServersFor: IceServersFor;
   readonly #registry: NodeRegistry;
   readonly #analyses: AnalysisScheduler;
@@ -57,16 +69,19 @@ export class FramelockServer {
   readonly #signaling: SignalingServer;
   readonly #whip: WhipEndpoint;
   readonly #whep: WhepEndpoint;
+  readonly door: TlsDoor | undefined;
   readonly #http: Server;
   #beatTimer: ReturnType<typeof setTimeout> | undefined;
   #closing: Promise<void> | undefined;
 
-  private constructor(config: Config, logger: Logger, database: Database, files: SourceFiles) {
+  private constructor(options: Assembly) {
+    const { config, logger, database, files, control, metrics, door } = options;
     this.#config = config;
     this.#logger = logger;
     this.#database = database;
-    const metrics = this.#metrics;
-    this.#access = new Access(config);
+    this.#metrics = metrics;
+    this.#control = control;
+    const { access, addresses } = control;
     this.#iceServersFor = createIceServersFor(config);
     this.#analyses = new AnalysisScheduler({ logger, metrics, inferenceNodes: () => this.#registry.inferences });
     this.#registry = this.#createRegistry();
@@ -90,6 +105,7 @@ export class FramelockServer {
         consumerLayers: (event) => this.#signaling.peerEvents.consumerLayers?.(event),
       },
     });
+    control.guard(this.#streams);
     this.#files = files;
     this.#doctorSessions = new DoctorSessions({ sfuNodes: () => this.#registry.sfus, logger });
     this.#sources = new Sources({
@@ -119,7 +135,8 @@ export class FramelockServer {
     this.#hls = this.#createHls();
     const { maxPeers } = config;
     this.#signaling = new SignalingServer({
-      access: this.#access,
+      access,
+      addresses,
       metrics,
       logger,
       maxPeers,
@@ -129,17 +146,19 @@ export class FramelockServer {
     const { maxWhipSessions: maxSessions, whipPostsPerMinute: postsPerMinute } = config;
     this.#whip = new WhipEndpoint({ streams: this.#streams, logger, maxSessions, postsPerMinute });
     this.#whep = new WhepEndpoint({ streams: this.#streams, logger, maxSessions: maxPeers });
+    this.door = door;
     this.#http = this.#createHttp();
     this.#addGauges();
   }
 
   /** Opens the database, closes what a dead server left open, and listens. */
   static async create(options: { config: Config; logger: Logger }): Promise<FramelockServer> {
-    const { logger } = options;
-    const config = await withAdminToken(options.config, logger);
-    const database = await Database.create(config);
-    const files = await SourceFiles.create({ folder: config.sourceFilesDir, maxBytes: config.maxUploadBytes });
-    const server = new FramelockServer(config, logger, database, files);
+    // First: it says best what is wrong with a DATA_DIR.
+    const database = await Database.create(options.config);
+    const server = await FramelockServer.#assemble(options, database).catch(async (error: unknown) => {
+      await database.close();
+      throw error;
+    });
     try {
       await server.#beat();
       await server.#sources.restore();
@@ -151,11 +170,26 @@ export class FramelockServer {
     return server;
   }
 
+  static async #assemble(options: { config: Config; logger: Logger }, database: Database): Promise<FramelockServer> {
+    const { logger } = options;
+    const config = await withAdminToken(options.config, logger);
+    const metrics = new Metrics();
+    const door = config.tls && (await TlsDoor.create(config.tls, logger));
+    const files = await SourceFiles.create({ folder: config.sourceFilesDir, maxBytes: config.maxUploadBytes });
+    const control = await AccessControl.create({ config, database, logger, metrics });
+    return new FramelockServer({ config, logger, database, files, control, metrics, door });
+  }
+
   /** Where it listens, e.g. `http://127.0.0.1:8080`. */
   get url(): string {
-    const { address, family, port } = this.#http.address() as AddressInfo;
+    const { address, family, port } = this.#front.address() as AddressInfo;
     const host = family === 'IPv6' ? `[${address}]` : address;
-    return `http://${host}:${port}`;
+    return `${this.door ? 'https' : 'http'}://${host}:${port}`;
+  }
+
+  /** What listens. */
+  get #front(): NetServer {
+    return this.door?.front ?? this.#http;
   }
 
   #createRegistry(): NodeRegistry {
@@ -190,7 +224,8 @@ export class FramelockServer {
   #createHls(): HlsProxy {
     const { publications } = this.#database;
     return new HlsProxy({
-      access: this.#access,
+      access: this.#control.access,
+      addresses: this.#control.addresses,
       originToken: hlsOriginToken(this.#config.nodeSecret),
       nodes: new HlsNodes({
         live: (streamId) => this.#streams.live(streamId),
@@ -205,8 +240,13 @@ export class FramelockServer {
   }
 
   #createHttp(): Server {
+    const { access, addresses, directory, accounts, tokens, audit } = this.#control;
     const app = createApp({
-      access: this.#access,
+      ...{ access, directory, accounts, tokens, audit },
+      tls: () => this.door && { fingerprint: this.door.fingerprint, selfSigned: this.door.isSelfSigned },
+      auditStore: this.#database.audit,
+      callerOf: (context) => this.#control.callerOf(context),
+      addressOf: (context) => this.#control.addressOf(context),
       streams: this.#streams,
       sources: this.#sources,
       files: this.#files,
@@ -216,7 +256,7 @@ export class FramelockServer {
       doctorSessions: this.#doctorSessions,
       doctor: new Doctor({
         host: this.#config.host,
-        openAccess: this.#access.open,
+        openAccess: () => access.open,
         dataDir: this.#config.dataDir,
         registry: this.#registry,
         streams: this.#streams,
@@ -234,11 +274,13 @@ export class FramelockServer {
       onFault: (error, method, path) => this.#logger.error({ err: error, method, path }, 'a request failed'),
     });
     const listener = getRequestListener(app.fetch);
-    const downloads = new RecordingDownload({ access: this.#access, recordings: this.#recordings, hls: this.#hls });
-    const http = createServer((request, response) => {
+    const downloads = new RecordingDownload({ access, addresses, recordings: this.#recordings, hls: this.#hls });
+    const answer: RequestListener = (request, response) => {
       if (request.url?.startsWith('/hls/')) this.#hls.handle(request, response);
       else if (!downloads.takes(request, response)) void listener(request, response);
-    });
+    };
+    const http = this.door?.https ?? createServer(answer);
+    this.door?.serve(answer);
     const upload = /^\/api\/v1\/(?:files|brands\/import)(?:\?|$)/;
     endSlowBodies(http, 60_000, ({ method, url }) => method === 'POST' && upload.test(url ?? ''));
     http.headersTimeout = 15_000;
@@ -312,10 +354,11 @@ export class FramelockServer {
     const { port, host } = this.#config;
     return new Promise((resolve, reject) => {
       const refuse = (error: Error) => reject(listenProblem(error, host, port));
-      this.#http.once('error', refuse);
-      this.#http.listen(port, host, () => {
-        this.#http.off('error', refuse);
-        this.#logger.info({ url: this.url, access: this.#access.open ? 'open' : 'token' }, 'listening');
+      this.#front.once('error', refuse);
+      this.#front.listen(port, host, () => {
+        this.#front.off('error', refuse);
+        if (this.door?.isSelfSigned) sayFingerprint(this.door.fingerprint);
+        this.#logger.info({ url: this.url, access: this.#control.access.open ? 'open' : 'restricted' }, 'listening');
         resolve();
       });
     });
@@ -351,10 +394,12 @@ export class FramelockServer {
       await this.#brands.close();
       await this.#exposures.close();
       await new Promise<void>((resolve) => {
-        if (!this.#http.listening) return resolve();
-        this.#http.close(() => resolve());
+        if (!this.#front.listening) return resolve();
+        this.#front.close(() => resolve());
         this.#http.closeAllConnections();
+        this.door?.closeAllConnections();
       });
+      await this.#control.close();
       await this.#database.nodes.delete(this.#serverId).catch(() => undefined); // it will be found dead
       await this.#database.close();
       this.#logger.info('closed');
@@ -375,25 +420,6 @@ export class FramelockServer {
       ...this.#brands.dump(),
     };
   }
-}
-
-async function withAdminToken(config: Config, logger: Logger): Promise<Config> {
-  if (config.adminToken !== undefined || new Access(config).open) return config;
-  const { token, path, generated } = await adminTokenOf(config.dataDir);
-  // Once, on the terminal and not in the log: logs are kept and shipped elsewhere.
-  if (generated) process.stderr.write(`ADMIN_TOKEN was not set, so one was made; it is kept in ${path}:\n  ${token}\n`);
-  else logger.info({ path }, 'the admin token is in this file');
-  return { ...config, adminToken: token };
-}
-
-function listenProblem(error: NodeJS.ErrnoException, host: string, port: number): Error {
-  const why = {
-    EADDRINUSE: 'is in use by another program: stop that one, or set PORT to another',
-    EACCES: 'may not be used by this user: set PORT above 1023',
-    EADDRNOTAVAIL: 'is at an address that this machine does not have: set HOST to one that it has',
-    ENOTFOUND: 'is at a name that has no address: set HOST to one that this machine has',
-  }[error.code ?? ''];
-  return why === undefined ? error : new ConfigurationError(`port ${port} on ${host} ${why}`);
 }
 
 function sum(numbers: number[]): number {

@@ -132,6 +132,24 @@ export class Metrics {
     registers: this.#registers,
   });
 
+  readonly admissionsEnded = new Counter({
+    name: 'framelock_admissions_ended_total',
+    help: 'Publishers and viewers sent away because their token, sign-in, link or key was withdrawn or ended',
+    labelNames: ['role'],
+    registers: this.#registers,
+  });
+  readonly logins = new Counter({
+    name: 'framelock_logins_total',
+    help: 'Sign-ins by password, by outcome: accepted, refused, limited',
+    labelNames: ['outcome'],
+    registers: this.#registers,
+  });
+  readonly auditDropped = new Counter({
+    name: 'framelock_audit_entries_dropped_total',
+    help: 'Audit entries that could not be stored; they are in the log instead',
+    registers: this.#registers,
+  });
+
   constructor() {
     collectDefaultMetrics({ register: this.registry });
   }

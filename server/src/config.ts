@@ -36,7 +36,7 @@ export const environmentSchema = z.object({
   ),
   DATABASE_URL: optionalText.describe('Postgres; none = embedded PGlite in DATA_DIR'),
   DATA_DIR: orDefault(z.string(), './data').describe('database and admin token live here'),
-  ADMIN_TOKEN: optionalText.describe('bearer for everything off loopback; none = generated in DATA_DIR'),
+  ADMIN_TOKEN: optionalText.describe('bearer for everything; none = generated in DATA_DIR'),
   NODE_SECRET: z
     .string({ error: 'is required: the secret that server, sfu and inference share' })
     .min(16, 'has at least 16 characters')
@@ -59,6 +59,20 @@ export const environmentSchema = z.object({
   EXPOSURE_MAX_AGE_DAYS: orDefault(z.coerce.number().min(0.01).max(36_500), '90').describe(
     'appearances of brands are deleted when they ended so many days ago',
   ),
+  TLS_CERT: optionalText.describe('PEM file with the certificate and its chain; needs TLS_KEY'),
+  TLS_KEY: optionalText.describe('PEM file with the key of TLS_CERT'),
+  TLS_SELF_SIGNED: optionalText
+    .pipe(z.enum(['true', 'false', '1', '0'], 'is true or false').optional())
+    .describe('TLS with a certificate of our own, kept in DATA_DIR/tls; its fingerprint is printed'),
+  TRUSTED_PROXIES: optionalText
+    .transform((text) => (text === undefined ? [] : text.split(',').map((one) => one.trim())))
+    .pipe(
+      z.array(z.union([z.ipv4(), z.ipv6(), z.cidrv4(), z.cidrv6()], 'are addresses or CIDR ranges, comma separated')),
+    )
+    .describe('proxies whose X-Forwarded-For is believed, for limits and the audit log'),
+  AUDIT_MAX_AGE_DAYS: orDefault(z.coerce.number().min(0.01).max(36_500), '365').describe(
+    'entries of the audit log are deleted after so many days',
+  ),
   LOG_LEVEL: orDefault(z.enum(logLevels), 'info'),
   CLIENT_DIST: optionalText.describe('the built client; default client/dist'),
   MAX_PEERS: orDefault(z.coerce.number().int().min(1), '2000').describe('signalling sockets at once'),
@@ -67,6 +81,8 @@ export const environmentSchema = z.object({
     'WHIP and WHEP handshakes of one address, and of one Stream',
   ),
 });
+
+export type TlsConfig = { certPath: string; keyPath: string } | { selfSignedIn: string };
 
 export interface Config {
   port: number;
@@ -81,6 +97,10 @@ export interface Config {
   sourceAllowPrivate: boolean;
   maxUploadBytes: number;
   exposureMaxAgeDays: number;
+  /** Nothing: plain HTTP. */
+  tls: TlsConfig | undefined;
+  trustedProxies: string[];
+  auditMaxAgeDays: number;
   logLevel: (typeof logLevels)[number];
   clientDist: string;
   maxPeers: number;
@@ -116,6 +136,9 @@ export function parseConfig(environment: Record<string, string | undefined>): Co
         : ['true', '1'].includes(values.SOURCE_ALLOW_PRIVATE),
     maxUploadBytes: values.MAX_UPLOAD_BYTES,
     exposureMaxAgeDays: values.EXPOSURE_MAX_AGE_DAYS,
+    tls: tlsOf(values),
+    trustedProxies: values.TRUSTED_PROXIES,
+    auditMaxAgeDays: values.AUDIT_MAX_AGE_DAYS,
     logLevel: values.LOG_LEVEL,
     clientDist: clientDistOf(values.CLIENT_DIST),
     maxPeers: values.MAX_PEERS,
@@ -133,6 +156,16 @@ function turnOf(values: z.output<typeof environmentSchema>): TurnConfig | undefi
     );
   }
   return { urls, secret, username, credential };
+}
+
+function tlsOf(values: z.output<typeof environmentSchema>): TlsConfig | undefined {
+  const { TLS_CERT: cert, TLS_KEY: key, TLS_SELF_SIGNED: own, DATA_DIR: dataDir } = values;
+  const problem = (text: string) => new ConfigurationError(`the server's configuration is not valid:\n  ${text}`);
+  if ((cert === undefined) !== (key === undefined)) throw problem('TLS_CERT and TLS_KEY: one needs the other');
+  const isOwn = own === 'true' || own === '1';
+  if (isOwn && cert !== undefined) throw problem('TLS_SELF_SIGNED: not with TLS_CERT, which is the certificate then');
+  if (isOwn) return { selfSignedIn: resolve(dataDir) };
+  return cert === undefined || key === undefined ? undefined : { certPath: resolve(cert), keyPath: resolve(key) };
 }
 
 function clientDistOf(path: string | undefined): string {

@@ -1,4 +1,10 @@
-import { doctorReportSchema, errorBodySchema, Refusal, type DoctorReport } from '@framelock/server/protocol';
+import {
+  doctorReportSchema,
+  errorBodySchema,
+  Refusal,
+  sessionRequestHeader,
+  type DoctorReport,
+} from '@framelock/server/protocol';
 import { iceServersOfLink } from '../doctor/iceServersOfLink.ts';
 import type { OpenedSession } from '../doctor/TestSession.ts';
 import { accessToken } from './accessToken.ts';
@@ -16,7 +22,10 @@ export async function openDoctorSession(
   streamKey: string | undefined,
 ): Promise<OpenedSession> {
   const bearer = accessToken.value ?? streamKey;
-  const headers: Record<string, string> = bearer ? { authorization: `Bearer ${bearer}` } : {};
+  const headers: Record<string, string> = {
+    [sessionRequestHeader]: '1',
+    ...(bearer ? { authorization: `Bearer ${bearer}` } : {}),
+  };
   const response = await fetch('/api/v1/doctor/session', {
     method: 'POST',
     headers: { ...headers, 'content-type': 'application/sdp' },

@@ -1,4 +1,10 @@
-import { errorBodySchema, Refusal, refusalStatus, type RefusalCode } from '@framelock/server/protocol';
+import {
+  errorBodySchema,
+  Refusal,
+  refusalStatus,
+  sessionRequestHeader,
+  type RefusalCode,
+} from '@framelock/server/protocol';
 import type { z } from 'zod';
 import { accessNeeded, accessToken } from './accessToken.ts';
 
@@ -42,7 +48,7 @@ export async function requestBlob(
 
 async function send(path: string, options: RequestOptions): Promise<Response> {
   const { method = 'GET', body, signal, timeoutMs = defaultTimeoutMs } = options;
-  const headers: Record<string, string> = { accept: 'application/json' };
+  const headers: Record<string, string> = { accept: 'application/json', [sessionRequestHeader]: '1' };
   if (accessToken.value) headers['authorization'] = `Bearer ${accessToken.value}`;
   const isRaw = body instanceof Blob || body instanceof FormData;
   // A form's type has a boundary in it that only the browser knows.

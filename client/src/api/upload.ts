@@ -1,4 +1,4 @@
-import { errorBodySchema, Refusal } from '@framelock/server/protocol';
+import { errorBodySchema, Refusal, sessionRequestHeader } from '@framelock/server/protocol';
 import type { z } from 'zod';
 import { accessToken } from './accessToken.ts';
 
@@ -25,6 +25,7 @@ export function upload<T extends z.ZodType>(
     call.open('POST', path);
     call.responseType = 'json';
     call.setRequestHeader('accept', 'application/json');
+    call.setRequestHeader(sessionRequestHeader, '1');
     call.setRequestHeader('content-type', 'application/octet-stream');
     if (accessToken.value) call.setRequestHeader('authorization', `Bearer ${accessToken.value}`);
     call.upload.onprogress = ({ loaded, total }) => onProgress?.(total > 0 ? loaded / total : 0);

@@ -24,6 +24,12 @@ export class StreamStore {
     return row;
   }
 
+  /** The one before is no key from then on. Undefined when there is no such Stream. */
+  async setKey(id: string, streamKey: string): Promise<StreamRow | undefined> {
+    const [row] = await this.#drizzle.update(streams).set({ streamKey }).where(eq(streams.id, id)).returning();
+    return row;
+  }
+
   /** Undefined when there is no such Stream. */
   async setModel(id: string, modelId: string | null): Promise<StreamRow | undefined> {
     const [row] = await this.#drizzle.update(streams).set({ modelId }).where(eq(streams.id, id)).returning();

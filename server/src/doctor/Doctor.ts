@@ -15,7 +15,7 @@ const keepServerFactsMs = 2_000;
 
 export interface DoctorOptions {
   host: string;
-  openAccess: boolean;
+  openAccess(): boolean;
   dataDir: string;
   registry: NodeRegistry;
   streams: Streams;
@@ -58,7 +58,7 @@ export class Doctor {
       freeBytesOf(dataDir).catch(() => undefined),
     ]);
     const disk = freeBytes === undefined ? undefined : { folder: dataDir, freeBytes };
-    return { host, openAccess, sfus, inferences, iceServers, disk };
+    return { host, openAccess: openAccess(), sfus, inferences, iceServers, disk };
   }
 
   #streamFacts(streamId: string): StreamFacts {

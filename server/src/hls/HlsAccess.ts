@@ -1,5 +1,8 @@
 import type { IncomingMessage } from 'node:http';
-import { type Access, bearerOf, unauthorized } from '../access/Access.ts';
+import type { Access } from '../access/Access.ts';
+import type { AddressReader } from '../access/AddressReader.ts';
+import { bearerOf, cookieOf } from '../access/secrets.ts';
+import { isSecure } from '../http/isSecure.ts';
 import type { HlsPath } from './hlsPath.ts';
 
 const cookieName = 'framelock_hls';
@@ -23,16 +26,26 @@ const preflight = [
   ...['Access-Control-Max-Age', '86400'],
 ];
 
+const openHeaders = [...always, 'Cross-Origin-Resource-Policy', 'same-origin'];
+const restrictedHeaders = [...always, ...forAnyOrigin];
+const restrictedPreflight = [...restrictedHeaders, ...preflight];
+
 /** Who may watch by HLS: as everywhere, plus a cookie for players that can't send a header with each request. */
 export class HlsAccess {
   readonly #access: Access;
-  readonly headers: string[];
-  readonly preflightHeaders: string[];
+  readonly #addresses: AddressReader;
 
-  constructor(access: Access) {
+  constructor(access: Access, addresses: AddressReader) {
     this.#access = access;
-    this.headers = [...always, ...(access.open ? ['Cross-Origin-Resource-Policy', 'same-origin'] : forAnyOrigin)];
-    this.preflightHeaders = access.open ? this.headers : [...this.headers, ...preflight];
+    this.#addresses = addresses;
+  }
+
+  get headers(): string[] {
+    return this.#access.open ? openHeaders : restrictedHeaders;
+  }
+
+  get preflightHeaders(): string[] {
+    return this.#access.open ? openHeaders : restrictedPreflight;
   }
 
   /** What was let in by token must not stay in caches that others share. */
@@ -44,25 +57,24 @@ export class HlsAccess {
     this.#access.checkOrigin({ host: request.headers.host, origin: request.headers.origin });
   }
 
-  /** Refuses (401), or answers the headers that come with being let in: the cookie, once. */
+  /** Refuses (401, 403), or answers the headers that come with being let in: the cookie, once. */
   require(request: IncomingMessage, { streamId, token }: HlsPath): string[] | undefined {
-    if (this.#access.open) return undefined;
-    const bearer = bearerOf(request.headers.authorization);
-    if (bearer !== undefined && this.#access.isAdmin(bearer)) return undefined;
-    if (this.#access.isWatchPass(streamId, cookieOf(request.headers.cookie), Date.now())) return undefined;
-    if (token === undefined || !this.#access.isAdmin(token)) throw unauthorized(bearer ?? token);
-    const pass = this.#access.watchPass(streamId, Date.now() + passForS * 1_000);
-    const secure = request.headers['x-forwarded-proto']?.toString().split(',', 1)[0]?.trim() === 'https';
-    const attributes = `Path=/hls/${streamId}; Max-Age=${passForS}; HttpOnly; SameSite=Lax${secure ? '; Secure' : ''}`;
+    const access = this.#access;
+    if (access.open) return undefined;
+    const { headers, method = 'GET' } = request;
+    const bearer = bearerOf(headers.authorization);
+    if (bearer === undefined && access.isWatchPass(streamId, cookieOf(headers.cookie, cookieName), Date.now())) {
+      return undefined;
+    }
+    const caller = access.identify({
+      ...{ method, token, address: this.#addresses.of(request) },
+      headers: (name) => headers[name]?.toString(),
+    });
+    access.require(caller, 'watch', streamId);
+    // With a header, or the cookie of a session, each request says by itself who asks.
+    if (bearer !== undefined || token === undefined) return undefined;
+    const pass = access.watchPass(streamId, caller.principal!, Date.now() + passForS * 1_000);
+    const attributes = `Path=/hls/${streamId}; Max-Age=${passForS}; HttpOnly; SameSite=Lax${isSecure(request) ? '; Secure' : ''}`;
     return ['Set-Cookie', `${cookieName}=${pass}; ${attributes}`, 'Cache-Control', 'no-store'];
   }
-}
-
-function cookieOf(header: string | undefined): string | undefined {
-  if (header === undefined) return undefined;
-  for (const part of header.split(';', 64)) {
-    const [name, value] = part.trim().split('=', 2);
-    if (name === cookieName) return value;
-  }
-  return undefined;
 }

@@ -2,6 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { pipeline } from 'node:stream/promises';
 import type { Logger } from 'pino';
 import type { Access } from '../access/Access.ts';
+import type { AddressReader } from '../access/AddressReader.ts';
 import { refusalHeaders } from '../http/refusalHeaders.ts';
 import type { Metrics } from '../Metrics.ts';
 import { Refusal, refusalOf } from '../protocol/index.ts';
@@ -23,6 +24,7 @@ const stuckForMs = 30_000;
 
 export interface HlsProxyOptions {
   access: Access;
+  addresses: AddressReader;
   nodes: HlsNodes;
   originToken: string;
   cacheBytes?: number;
@@ -44,7 +46,7 @@ export class HlsProxy {
 
   constructor(options: HlsProxyOptions) {
     this.#options = options;
-    this.#access = new HlsAccess(options.access);
+    this.#access = new HlsAccess(options.access, options.addresses);
     this.#origin = new OriginClient({ token: options.originToken });
     const { metrics, cacheBytes = defaultCacheBytes } = options;
     this.#answers = new SharedAnswers({ cacheBytes, onEvicted: () => metrics.hlsEvicted.inc() });
@@ -210,9 +212,8 @@ export class HlsProxy {
     this.#options.metrics.refused.inc({ door: 'hls', code: refusal.code });
     if (response.headersSent) return void response.destroy();
     const body = Buffer.from(JSON.stringify({ error: refusal.toJSON() }));
-    for (let i = 0; i < this.#access.headers.length; i += 2) {
-      response.setHeader(this.#access.headers[i]!, this.#access.headers[i + 1]!);
-    }
+    const { headers } = this.#access;
+    for (let i = 0; i < headers.length; i += 2) response.setHeader(headers[i]!, headers[i + 1]!);
     response.writeHead(refusal.status, {
       ...refusalHeaders(refusal),
       'Content-Type': 'application/json',

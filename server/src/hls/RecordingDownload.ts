@@ -1,6 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { type Access, bearerOf } from '../access/Access.ts';
-import { downloadDisposition } from '../http/recordingView.ts';
+import type { Access } from '../access/Access.ts';
+import type { AddressReader } from '../access/AddressReader.ts';
+import { downloadDisposition, requireRecording } from '../http/recordingView.ts';
 import { Refusal } from '../protocol/index.ts';
 import type { Recordings } from '../recordings/Recordings.ts';
 import type { HlsProxy } from './HlsProxy.ts';
@@ -9,6 +10,7 @@ const shape = /^\/api\/v1\/recordings\/([A-Za-z0-9_-]{1,64})\/download\.mp4(?:\?
 
 export interface RecordingDownloadOptions {
   access: Access;
+  addresses: AddressReader;
   recordings: Recordings;
   hls: HlsProxy;
 }
@@ -33,15 +35,16 @@ export class RecordingDownload {
   }
 
   async #handle(request: IncomingMessage, response: ServerResponse, id: string, token: string | undefined) {
-    const { access, recordings, hls } = this.#options;
+    const { access, addresses, hls } = this.#options;
     access.checkOrigin({ host: request.headers.host, origin: request.headers.origin });
     if (request.method !== 'GET' && request.method !== 'HEAD') {
       response.setHeader('Allow', 'GET, HEAD');
       throw new Refusal('methodNotAllowed', 'a download takes GET, HEAD');
     }
     // A link in a page sends no header.
-    access.requireAdmin(bearerOf(request.headers.authorization) ?? token);
-    const recording = await recordings.get(id);
+    const headers = (name: string) => request.headers[name]?.toString();
+    const caller = access.identify({ method: request.method, headers, token, address: addresses.of(request) });
+    const recording = await requireRecording(this.#options, caller, 'watch', id);
     await hls.download(request, response, {
       streamId: recording.streamId,
       id,

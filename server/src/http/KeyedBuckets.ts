@@ -16,6 +16,11 @@ export class KeyedBuckets {
     return this.#buckets.size;
   }
 
+  /** Whether `take` would answer false. */
+  isEmpty(key: string): boolean {
+    return this.#buckets.get(key)?.isEmpty ?? false;
+  }
+
   /** False = over the limit. */
   take(key: string): boolean {
     const bucket = this.#buckets.get(key) ?? new TokenBucket(this.#bucket);

@@ -8,14 +8,14 @@ export function json<T extends z.ZodType>(schema: T, description: string) {
 
 const errorNames = {
   400: 'not valid',
-  401: 'needs a token',
-  403: 'wrong Host or Origin',
+  401: 'needs a token or a sign-in',
+  403: 'not allowed to who asks; or wrong Host or Origin',
   404: 'no such thing',
   409: 'conflict',
   413: 'too large',
   415: 'wrong content type',
   422: 'cannot be done with this',
-  429: 'too many at once',
+  429: 'too many at once, or too often',
   503: 'what it depends on is away',
 } as const;
 

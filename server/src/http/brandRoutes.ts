@@ -1,6 +1,5 @@
 import { createRoute, type OpenAPIHono, z } from '@hono/zod-openapi';
 import type { MiddlewareHandler } from 'hono';
-import { bearerOf } from '../access/Access.ts';
 import { readGalleryFile } from '../brands/GalleryFileReader.ts';
 import {
   brandListSchema,
@@ -17,7 +16,7 @@ import { errors, json } from './answers.ts';
 import { brandFormSchema, maxFormBytes, readImages, readName } from './brandForm.ts';
 import { brandView } from './brandView.ts';
 import type { HttpContext } from './context.ts';
-import { adminOnly, atMost, maxJsonBytes, takes } from './middleware.ts';
+import { atMost, maxJsonBytes, needs, takes } from './middleware.ts';
 
 const path = '/api/v1/brands';
 /** Each holds its whole body. */
@@ -35,16 +34,17 @@ const listQuery = z.object({
 /** The gallery: brands that are recognised, their images, and what pages and other servers take of it. */
 export function addBrandRoutes(app: OpenAPIHono, http: HttpContext): void {
   const { brands } = http;
-  const admin = adminOnly(http.access);
+  const admin = needs(http, 'manage');
+  const watcher = needs(http, 'watch');
 
   app.openapi(
     createRoute({
       method: 'get',
       path,
       summary: 'Brands, own ones first, then by name',
-      middleware: [admin],
+      middleware: [watcher],
       request: { query: listQuery },
-      responses: { 200: json(brandListSchema, 'one page'), ...errors(400, 401) },
+      responses: { 200: json(brandListSchema, 'one page'), ...errors(400, 401, 403) },
     }),
     async (context) => {
       const { query, origin, enabled, offset, limit } = context.req.valid('query');
@@ -69,7 +69,7 @@ export function addBrandRoutes(app: OpenAPIHono, http: HttpContext): void {
     },
   );
 
-  addExchangeRoutes(app, http, admin);
+  addExchangeRoutes(app, http, { admin, watcher });
   addFormRoutes(app, http, admin);
 
   app.openapi(
@@ -77,9 +77,9 @@ export function addBrandRoutes(app: OpenAPIHono, http: HttpContext): void {
       method: 'get',
       path: `${path}/{id}`,
       summary: 'One brand',
-      middleware: [admin],
+      middleware: [watcher],
       request: { params },
-      responses: { 200: json(brandViewSchema, 'the brand'), ...errors(400, 401, 404) },
+      responses: { 200: json(brandViewSchema, 'the brand'), ...errors(400, 401, 403, 404) },
     }),
     async (context) => context.json(brandView(await brands.get(context.req.valid('param').id), brands), 200),
   );
@@ -92,7 +92,7 @@ export function addBrandRoutes(app: OpenAPIHono, http: HttpContext): void {
       description: 'What is not named stays as it is. Running analyses follow within two seconds.',
       middleware: [admin, takes('application/json'), atMost(maxJsonBytes)],
       request: { params, body: { required: true, content: { 'application/json': { schema: changeBrandSchema } } } },
-      responses: { 200: json(brandViewSchema, 'the brand'), ...errors(400, 401, 404, 409, 413, 415) },
+      responses: { 200: json(brandViewSchema, 'the brand'), ...errors(400, 401, 403, 404, 409, 413, 415) },
     }),
     async (context) => {
       const { id } = context.req.valid('param');
@@ -109,7 +109,7 @@ export function addBrandRoutes(app: OpenAPIHono, http: HttpContext): void {
       description: 'One that comes with the model can only be switched off.',
       middleware: [admin],
       request: { params },
-      responses: { 204: { description: 'deleted' }, ...errors(400, 401, 404, 409) },
+      responses: { 204: { description: 'deleted' }, ...errors(400, 401, 403, 404, 409) },
     }),
     async (context) => {
       await brands.edits.delete(context.req.valid('param').id);
@@ -122,14 +122,14 @@ export function addBrandRoutes(app: OpenAPIHono, http: HttpContext): void {
       method: 'get',
       path: `${path}/{id}/images/{imageId}`,
       summary: 'An image of a brand: PNG, or the SVG that comes with the model',
-      middleware: [admin],
+      middleware: [watcher],
       request: { params: imageParams },
       responses: {
         200: {
           description: 'the image',
           content: { 'image/png': { schema: z.string().openapi({ format: 'binary' }) } },
         },
-        ...errors(400, 401, 404),
+        ...errors(400, 401, 403, 404),
       },
     }),
     async (context) => {
@@ -154,7 +154,7 @@ export function addBrandRoutes(app: OpenAPIHono, http: HttpContext): void {
       summary: 'Delete an image of an own brand; not its last one',
       middleware: [admin],
       request: { params: imageParams },
-      responses: { 200: json(brandViewSchema, 'the brand'), ...errors(400, 401, 404, 409) },
+      responses: { 200: json(brandViewSchema, 'the brand'), ...errors(400, 401, 403, 404, 409) },
     }),
     async (context) => {
       const { id, imageId } = context.req.valid('param');
@@ -165,25 +165,31 @@ export function addBrandRoutes(app: OpenAPIHono, http: HttpContext): void {
 }
 
 /** What goes to other servers and comes from them, and what pages recognise by. Before `/{id}`: these are no ids. */
-function addExchangeRoutes(app: OpenAPIHono, { access, brands, streams }: HttpContext, admin: MiddlewareHandler): void {
+function addExchangeRoutes(
+  app: OpenAPIHono,
+  { access, callerOf, brands, streams }: HttpContext,
+  { admin, watcher }: Record<'admin' | 'watcher', MiddlewareHandler>,
+): void {
   app.openapi(
     createRoute({
       method: 'get',
       path: `${path}/gallery`,
       summary: 'The gallery as a page recognises by it',
-      description: 'For administrators; with `streamId` also for who may publish that Stream.',
+      description: 'For who may watch all Streams; with `streamId` for who may watch or publish that one.',
       request: { query: z.object({ streamId: idSchema.optional() }) },
       responses: {
         200: json(gallerySchema, 'the gallery'),
         304: { description: 'the one that `If-None-Match` names' },
-        ...errors(400, 401, 404, 503),
+        ...errors(400, 401, 403, 404, 503),
       },
     }),
     async (context) => {
-      const token = bearerOf(context.req.header('authorization'));
+      const caller = callerOf(context);
       const { streamId } = context.req.valid('query');
-      if (streamId === undefined || access.isAdmin(token)) access.requireAdmin(token);
-      else access.requirePublisher(token, (await streams.get(streamId)).streamKey);
+      if (streamId === undefined) access.require(caller, 'watch');
+      else if (!access.may(caller, 'watch', streamId)) {
+        access.requirePublisher(caller, streamId, (await streams.find(streamId))?.streamKey);
+      }
       const gallery = await brands.gallery();
       const etag = `"${gallery.revision}-${gallery.modelSha256.slice(0, 16)}"`;
       context.header('ETag', etag);
@@ -198,8 +204,8 @@ function addExchangeRoutes(app: OpenAPIHono, { access, brands, streams }: HttpCo
       method: 'get',
       path: `${path}/export`,
       summary: 'Own brands with their images, as one file',
-      middleware: [admin],
-      responses: { 200: json(galleryFileSchema, 'what `import` takes'), ...errors(401) },
+      middleware: [watcher],
+      responses: { 200: json(galleryFileSchema, 'what `import` takes'), ...errors(401, 403) },
     }),
     (context) => {
       const name = `framelock-gallery-${new Date().toISOString().slice(0, 10)}.json`;
@@ -218,7 +224,7 @@ function addExchangeRoutes(app: OpenAPIHono, { access, brands, streams }: HttpCo
       'However large: brand by brand, each at most 64 MiB. What is there already with the same name and images stays. ' +
       'Of a file that ends too soon what came before is taken in.',
     request: { body: { required: true, content: { 'application/json': { schema: galleryFileSchema } } } },
-    responses: { 200: json(importResultSchema, 'what became of them'), ...errors(400, 401, 413, 415, 429) },
+    responses: { 200: json(importResultSchema, 'what became of them'), ...errors(400, 401, 403, 413, 415, 429) },
   });
   // Brand by brand while it comes in: an export of any size is taken.
   app.post(`${path}/import`, admin, takes('application/json'), async (context) =>
@@ -240,7 +246,7 @@ function addFormRoutes(app: OpenAPIHono, { brands }: HttpContext, admin: Middlew
   };
   const form = [admin, takes('multipart/form-data'), fewAtOnce, atMost(maxFormBytes)] as const;
   const body = (schema: z.ZodType) => ({ required: true, content: { 'multipart/form-data': { schema } } });
-  const refusals = errors(400, 401, 409, 413, 415, 422, 429);
+  const refusals = errors(400, 401, 403, 409, 413, 415, 422, 429);
 
   app.openAPIRegistry.registerPath({
     method: 'post',

@@ -1,5 +1,10 @@
-import type { ExposureStore } from '@framelock/db';
-import type { Access } from '../access/Access.ts';
+import type { AuditStore, ExposureStore } from '@framelock/db';
+import type { Context } from 'hono';
+import type { Access, Caller } from '../access/Access.ts';
+import type { AccessDirectory } from '../access/AccessDirectory.ts';
+import type { Accounts } from '../access/Accounts.ts';
+import type { ApiTokens } from '../access/ApiTokens.ts';
+import type { AuditLog } from '../access/AuditLog.ts';
 import type { IceServersFor } from '../access/iceServers.ts';
 import type { Brands } from '../brands/Brands.ts';
 import type { Doctor } from '../doctor/Doctor.ts';
@@ -17,6 +22,17 @@ import type { WhipEndpoint } from '../whip/WhipEndpoint.ts';
 /** What the HTTP routes are made of. */
 export interface HttpContext {
   access: Access;
+  /** Who sends a request; refuses a session's cookie that another site's page may have sent. */
+  callerOf(context: Context): Caller;
+  /** Whose request it is, also behind a trusted proxy. */
+  addressOf(context: Context): string;
+  /** Of the certificate in use, where there is one. */
+  tls(): { fingerprint: string; selfSigned: boolean } | undefined;
+  directory: AccessDirectory;
+  accounts: Accounts;
+  tokens: ApiTokens;
+  audit: AuditLog;
+  auditStore: AuditStore;
   streams: Streams;
   sources: Sources;
   doctor: Doctor;

@@ -1,6 +1,9 @@
 import { OpenAPIHono } from '@hono/zod-openapi';
 import { HTTPException } from 'hono/http-exception';
-import { Refusal, type RefusalCode, refusalOf, refusalStatus } from '../protocol/index.ts';
+import { sessionCookie } from '../access/Access.ts';
+import { Refusal, type RefusalCode, refusalOf, refusalStatus, sessionRequestHeader } from '../protocol/index.ts';
+import { addAccessRoutes } from './accessRoutes.ts';
+import { auditChanges } from './auditChanges.ts';
 import { addBrandRoutes } from './brandRoutes.ts';
 import type { HttpContext } from './context.ts';
 import { docsPage } from './docsPage.ts';
@@ -13,9 +16,11 @@ import { originCheck, securityHeaders } from './middleware.ts';
 import { addModelRoutes } from './modelRoutes.ts';
 import { addRecordingRoutes } from './recordingRoutes.ts';
 import { refusalHeaders } from './refusalHeaders.ts';
+import { addShareRoutes } from './shareRoutes.ts';
 import { addSourceRoutes } from './sourceRoutes.ts';
 import { serveClient } from './staticFiles.ts';
 import { addStreamRoutes } from './streamRoutes.ts';
+import { addUserRoutes } from './userRoutes.ts';
 import { addWhepRoutes } from './whepRoutes.ts';
 import { addWhipRoutes } from './whipRoutes.ts';
 
@@ -26,7 +31,7 @@ const information = {
     version: '1',
     description: 'Live video analytics: each box on the exact frame it was computed on.',
   },
-  security: [{ token: [] }],
+  security: [{ token: [] }, { session: [] }] as Record<string, string[]>[],
 };
 
 /** All that the server answers over HTTP. */
@@ -42,6 +47,7 @@ export function createApp(http: HttpContext): OpenAPIHono {
   });
   app.use(securityHeaders);
   app.use(originCheck(http.access));
+  app.use(auditChanges(http));
   app.onError((error, context) => {
     const refusal = toRefusal(error);
     if (refusal.code === 'internal') http.onFault(error, context.req.method, context.req.path);
@@ -50,7 +56,10 @@ export function createApp(http: HttpContext): OpenAPIHono {
     return context.json({ error: refusal.toJSON() }, refusal.status, refusalHeaders(refusal));
   });
 
+  addAccessRoutes(app, http);
+  addUserRoutes(app, http);
   addStreamRoutes(app, http);
+  addShareRoutes(app, http);
   addSourceRoutes(app, http);
   addFileRoutes(app, http);
   addDoctorRoutes(app, http);
@@ -82,6 +91,10 @@ export function createApp(http: HttpContext): OpenAPIHono {
 
 function addDocs(app: OpenAPIHono): void {
   app.openAPIRegistry.registerComponent('securitySchemes', 'token', { type: 'http', scheme: 'bearer' });
+  app.openAPIRegistry.registerComponent('securitySchemes', 'session', {
+    ...{ type: 'apiKey', in: 'cookie', name: sessionCookie },
+    description: `from a sign-in; what changes something needs the header ${sessionRequestHeader}: 1 as well`,
+  });
   let document: ReturnType<typeof app.getOpenAPI31Document> | undefined;
   const cached = () => (document ??= app.getOpenAPI31Document(information));
   app.get('/api/openapi.json', (context) => context.json(cached()));

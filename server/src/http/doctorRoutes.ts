@@ -1,17 +1,16 @@
 import { createRoute, type OpenAPIHono, z } from '@hono/zod-openapi';
 import type { MiddlewareHandler } from 'hono';
-import { bearerOf, unauthorized } from '../access/Access.ts';
 import { hostNameOf, isLoopbackName } from '../access/loopback.ts';
-import { doctorReportSchema, idSchema } from '../protocol/index.ts';
+import { doctorReportSchema, idSchema, Refusal } from '../protocol/index.ts';
 import { maxSdpBytes } from '../sdp/offer.ts';
 import { errors, json } from './answers.ts';
 import type { HttpContext } from './context.ts';
 import { iceServerLinks } from './iceServerLinks.ts';
 import { KeyedBuckets } from './KeyedBuckets.ts';
 import { atMost, limited, takes } from './middleware.ts';
-import { originOf } from './streamView.ts';
+import { originOfRequest } from './streamView.ts';
 
-export function addDoctorRoutes(app: OpenAPIHono, { access, doctor, streams }: HttpContext): void {
+export function addDoctorRoutes(app: OpenAPIHono, { access, callerOf, doctor, streams }: HttpContext): void {
   app.openapi(
     createRoute({
       method: 'get',
@@ -19,20 +18,20 @@ export function addDoctorRoutes(app: OpenAPIHono, { access, doctor, streams }: H
       summary: 'What keeps people from publishing and watching, and what to do about it',
       description: 'With `streamId` also how that Stream arrives; its stream key will do as token then.',
       request: { query: z.object({ streamId: idSchema.optional() }) },
-      responses: { 200: json(doctorReportSchema, 'the findings'), ...errors(400, 401, 404) },
+      responses: { 200: json(doctorReportSchema, 'the findings'), ...errors(400, 401, 403, 404) },
     }),
     async (context) => {
       const { streamId } = context.req.valid('query');
-      const token = bearerOf(context.req.header('authorization'));
-      if (!access.isAdmin(token)) {
+      const caller = callerOf(context);
+      if (streamId === undefined) access.require(caller, 'manage');
+      else {
         // Who may not see it learns not whether there is one.
-        const row = streamId === undefined ? undefined : await streams.get(streamId).catch(() => undefined);
-        access.requirePublisher(token, row?.streamKey ?? '');
-      } else if (streamId !== undefined) {
-        await streams.get(streamId);
+        const row = await streams.find(streamId);
+        if (!access.may(caller, 'watch', streamId)) access.requirePublisher(caller, streamId, row?.streamKey);
+        if (!row) throw new Refusal('notFound', 'there is no such Stream');
       }
       const host = context.req.header('host');
-      const origin = originOf(host, context.req.header('x-forwarded-proto'));
+      const origin = originOfRequest(context);
       const secureOrigin = origin.startsWith('https:') || isLoopbackName(hostNameOf(host ?? '') ?? '');
       return context.json(await doctor.examine({ ...(streamId === undefined ? {} : { streamId }), secureOrigin }), 200);
     },
@@ -45,15 +44,18 @@ const sessionRequests = { capacity: 60, perSecond: 1 };
 
 /** `POST /api/v1/doctor/session`: an offer as for WHIP, answered with a transport whose media is thrown away. */
 export function addDoctorSessionRoutes(app: OpenAPIHono, http: HttpContext): void {
-  const { access, streams, doctorSessions, iceServersFor } = http;
-  const requests = limited(new KeyedBuckets(sessionRequests));
+  const { access, callerOf, streams, doctorSessions, iceServersFor } = http;
+  const requests = limited(new KeyedBuckets(sessionRequests), http.addressOf);
 
-  /** Administrators, and who has the key of any Stream: they may publish anyway. */
+  /** Who may publish any Stream, or has the key of any. */
   const publishersOnly: MiddlewareHandler = async (context, next) => {
-    const token = bearerOf(context.req.header('authorization'));
-    if (!access.isAdmin(token)) {
-      const rows = token === undefined ? [] : await streams.list();
-      if (!rows.some(({ streamKey }) => access.mayPublish(token, streamKey))) throw unauthorized(token);
+    const caller = callerOf(context);
+    const grants = caller.principal?.grants ?? [];
+    if (!grants.some(({ right }) => right !== 'watch')) {
+      const rows = caller.principal || caller.token === undefined ? [] : await streams.list();
+      if (!rows.some(({ streamKey }) => access.isKey(caller, streamKey))) {
+        throw access.refusal(caller, 'the right to publish a Stream, or the key of one');
+      }
     }
     await next();
   };
@@ -68,7 +70,7 @@ export function addDoctorSessionRoutes(app: OpenAPIHono, http: HttpContext): voi
       request: {},
       responses: {
         201: { description: 'the answer', content: { [sdp]: { schema: z.string() } } },
-        ...errors(400, 401, 413, 415, 422, 429, 503),
+        ...errors(400, 401, 403, 413, 415, 422, 429, 503),
       },
     }),
     async (context) => {
@@ -87,7 +89,7 @@ export function addDoctorSessionRoutes(app: OpenAPIHono, http: HttpContext): voi
       summary: 'End a test connection',
       middleware: [requests, publishersOnly],
       request: { params: z.object({ sessionId: z.string().min(1).max(100) }) },
-      responses: { 204: { description: 'ended' }, ...errors(400, 401, 429) },
+      responses: { 204: { description: 'ended' }, ...errors(400, 401, 403, 429) },
     }),
     (context) => {
       doctorSessions.end(context.req.valid('param').sessionId);

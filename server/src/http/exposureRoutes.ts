@@ -1,4 +1,5 @@
 import { createRoute, type OpenAPIHono, z } from '@hono/zod-openapi';
+import type { MiddlewareHandler } from 'hono';
 import {
   appearancesCsv,
   appearancesJson,
@@ -17,7 +18,7 @@ import {
 } from '../protocol/index.ts';
 import { errors, json } from './answers.ts';
 import type { HttpContext } from './context.ts';
-import { adminOnly } from './middleware.ts';
+import { needs } from './middleware.ts';
 import { cursorOf, positionOf } from './recordingView.ts';
 
 const csvType = 'text/csv; charset=utf-8; header=present';
@@ -37,8 +38,9 @@ export function addExposureRoutes(app: OpenAPIHono, http: HttpContext): void {
   addPictures(app, http);
 }
 
-function addSummary(app: OpenAPIHono, { access, exposure }: HttpContext): void {
-  const middleware = [adminOnly(access)];
+function addSummary(app: OpenAPIHono, http: HttpContext): void {
+  const { exposure } = http;
+  const middleware = [watchersOnly(http)];
   const request = { query: exposureQuerySchema };
   const answerOf = (query: ExposureQuery) => exposureSummary(exposure, checked(query), Date.now());
 
@@ -54,7 +56,7 @@ function addSummary(app: OpenAPIHono, { access, exposure }: HttpContext): void {
         'once; `meanShare` and `meanScore` are means over Appearances, weighted by their seconds.',
       middleware,
       request,
-      responses: { 200: json(exposureSummarySchema, 'the report'), ...errors(400, 401) },
+      responses: { 200: json(exposureSummarySchema, 'the report'), ...errors(400, 401, 403) },
     }),
     async (context) => context.json(await answerOf(context.req.valid('query')), 200),
   );
@@ -66,7 +68,7 @@ function addSummary(app: OpenAPIHono, { access, exposure }: HttpContext): void {
       summary: 'The same as a file',
       middleware,
       request,
-      responses: { 200: json(exposureSummarySchema, 'the report'), ...errors(400, 401) },
+      responses: { 200: json(exposureSummarySchema, 'the report'), ...errors(400, 401, 403) },
     }),
     async (context) => {
       const answer = await answerOf(context.req.valid('query'));
@@ -81,7 +83,7 @@ function addSummary(app: OpenAPIHono, { access, exposure }: HttpContext): void {
       summary: 'The same as a table, one line a brand (RFC 4180, UTF-8)',
       middleware,
       request,
-      responses: { 200: csv('one line a brand'), ...errors(400, 401) },
+      responses: { 200: csv('one line a brand'), ...errors(400, 401, 403) },
     }),
     async (context) => {
       const query = context.req.valid('query');
@@ -91,8 +93,9 @@ function addSummary(app: OpenAPIHono, { access, exposure }: HttpContext): void {
   );
 }
 
-function addAppearances(app: OpenAPIHono, { access, exposure }: HttpContext): void {
-  const middleware = [adminOnly(access)];
+function addAppearances(app: OpenAPIHono, http: HttpContext): void {
+  const { exposure } = http;
+  const middleware = [watchersOnly(http)];
   const pagesOf = (query: z.output<typeof brandQuery>) =>
     readAppearances(exposure, scopeOf(checked(query)), { brandId: query.brandId, nowMs: Date.now() });
 
@@ -104,7 +107,7 @@ function addAppearances(app: OpenAPIHono, { access, exposure }: HttpContext): vo
       description: 'Whole ones, also where they reach beyond the range. Needs `streamId` or `publicationId`.',
       middleware,
       request: { query: listQuery },
-      responses: { 200: json(appearanceListSchema, 'one page'), ...errors(400, 401) },
+      responses: { 200: json(appearanceListSchema, 'one page'), ...errors(400, 401, 403) },
     }),
     async (context) => {
       const { brandId, cursor, limit, ...query } = context.req.valid('query');
@@ -124,7 +127,10 @@ function addAppearances(app: OpenAPIHono, { access, exposure }: HttpContext): vo
       summary: 'All of them as a file: `{appearances: […]}`',
       middleware,
       request: { query: brandQuery },
-      responses: { 200: json(appearanceListSchema.pick({ appearances: true }), 'all of them'), ...errors(400, 401) },
+      responses: {
+        200: json(appearanceListSchema.pick({ appearances: true }), 'all of them'),
+        ...errors(400, 401, 403),
+      },
     }),
     async (context) => {
       const query = context.req.valid('query');
@@ -141,7 +147,7 @@ function addAppearances(app: OpenAPIHono, { access, exposure }: HttpContext): vo
       summary: 'All of them as a table, one line each (RFC 4180, UTF-8)',
       middleware,
       request: { query: brandQuery },
-      responses: { 200: csv('one line an Appearance'), ...errors(400, 401) },
+      responses: { 200: csv('one line an Appearance'), ...errors(400, 401, 403) },
     }),
     async (context) => {
       const query = context.req.valid('query');
@@ -151,18 +157,19 @@ function addAppearances(app: OpenAPIHono, { access, exposure }: HttpContext): vo
   );
 }
 
-function addPictures(app: OpenAPIHono, { access, exposure }: HttpContext): void {
+function addPictures(app: OpenAPIHono, http: HttpContext): void {
+  const { exposure } = http;
   for (const which of ['first', 'last'] as const) {
     app.openapi(
       createRoute({
         method: 'get',
         path: `/api/v1/appearances/{id}/${which}.jpg`,
         summary: `The mark as it was seen ${which}`,
-        middleware: [adminOnly(access)],
+        middleware: [needs(http, 'watch')],
         request: { params: z.object({ id: idSchema }) },
         responses: {
           200: { description: 'JPEG, no side over 160 pixels', content: { 'image/jpeg': { schema: binary } } },
-          ...errors(400, 401, 404),
+          ...errors(400, 401, 403, 404),
         },
       }),
       async (context) => {
@@ -176,6 +183,15 @@ function addPictures(app: OpenAPIHono, { access, exposure }: HttpContext): void 
     );
   }
 }
+
+/** By the Stream that the query names; a Publication alone says not whose it is, so that is for who may watch all. */
+const watchersOnly =
+  ({ access, callerOf }: HttpContext): MiddlewareHandler =>
+  async (context, next) => {
+    const { streamId, publicationId } = context.req.query();
+    access.require(callerOf(context), 'watch', publicationId === undefined ? streamId : undefined);
+    await next();
+  };
 
 function checked<Q extends ExposureQuery>(query: Q): Q {
   if (query.streamId === undefined && query.publicationId === undefined) {

@@ -3,14 +3,15 @@ import { createRoute, type OpenAPIHono, z } from '@hono/zod-openapi';
 import { Refusal, sourceFileListSchema, sourceFileSchema } from '../protocol/index.ts';
 import { errors, json } from './answers.ts';
 import type { HttpContext } from './context.ts';
-import { adminOnly } from './middleware.ts';
+import { needs } from './middleware.ts';
 
 /** Types that a cross-site form can send without asking anybody. */
 const formTypes = ['text/plain', 'multipart/form-data', 'application/x-www-form-urlencoded'];
 
 /** The files that Sources of type `file` may play. */
-export function addFileRoutes(app: OpenAPIHono, { access, files, sources }: HttpContext): void {
-  const admin = adminOnly(access);
+export function addFileRoutes(app: OpenAPIHono, http: HttpContext): void {
+  const { files, sources } = http;
+  const admin = needs(http, 'manage');
 
   app.openapi(
     createRoute({
@@ -18,7 +19,7 @@ export function addFileRoutes(app: OpenAPIHono, { access, files, sources }: Http
       path: '/api/v1/files',
       summary: 'Files that a Source may play, by name',
       middleware: [admin],
-      responses: { 200: json(sourceFileListSchema, 'the files'), ...errors(401) },
+      responses: { 200: json(sourceFileListSchema, 'the files'), ...errors(401, 403) },
     }),
     async (context) => context.json({ files: await files.list() }, 200),
   );
@@ -31,7 +32,7 @@ export function addFileRoutes(app: OpenAPIHono, { access, files, sources }: Http
       description: 'Content-Type `application/octet-stream` or a video type. The answer says the name that it got.',
       middleware: [admin],
       request: { query: z.object({ name: z.string().min(1).max(500) }) },
-      responses: { 201: json(sourceFileSchema, 'the file'), ...errors(400, 401, 409, 413, 415, 422, 429) },
+      responses: { 201: json(sourceFileSchema, 'the file'), ...errors(400, 401, 403, 409, 413, 415, 422, 429) },
     }),
     async (context) => {
       const type = context.req.header('content-type')?.split(';', 1)[0]?.trim().toLowerCase();
@@ -55,7 +56,7 @@ export function addFileRoutes(app: OpenAPIHono, { access, files, sources }: Http
       summary: 'Delete a file',
       middleware: [admin],
       request: { params: z.object({ name: z.string().min(1).max(200) }) },
-      responses: { 204: { description: 'deleted' }, ...errors(400, 401, 404, 409) },
+      responses: { 204: { description: 'deleted' }, ...errors(400, 401, 403, 404, 409) },
     }),
     async (context) => {
       const { name } = context.req.valid('param');

@@ -2,10 +2,11 @@ import { createRoute, type OpenAPIHono, z } from '@hono/zod-openapi';
 import { heartbeatAnswerSchema, nodeHeartbeatSchema, readinessSchema } from '../protocol/index.ts';
 import { errors, json } from './answers.ts';
 import type { HttpContext } from './context.ts';
-import { adminOnly, atMost, maxJsonBytes, nodesOnly, takes } from './middleware.ts';
+import { atMost, maxJsonBytes, needs, nodesOnly, takes } from './middleware.ts';
 
 /** Health, metrics, and the door at which nodes announce themselves. */
-export function addHealthRoutes(app: OpenAPIHono, { access, registry, metrics, readiness }: HttpContext): void {
+export function addHealthRoutes(app: OpenAPIHono, http: HttpContext): void {
+  const { registry, metrics, readiness } = http;
   app.openapi(
     createRoute({
       method: 'get',
@@ -37,10 +38,10 @@ export function addHealthRoutes(app: OpenAPIHono, { access, registry, metrics, r
       method: 'get',
       path: '/metrics',
       summary: 'Prometheus metrics of the server process',
-      middleware: [adminOnly(access)],
+      middleware: [needs(http, 'watch')],
       responses: {
         200: { description: 'text format', content: { 'text/plain': { schema: z.string() } } },
-        ...errors(401),
+        ...errors(401, 403),
       },
     }),
     async (context) =>
@@ -53,7 +54,7 @@ export function addHealthRoutes(app: OpenAPIHono, { access, registry, metrics, r
       path: '/internal/nodes/heartbeat',
       hide: true,
       // The secret comes first: who lacks it learns nothing of what a heartbeat looks like.
-      middleware: [nodesOnly(access), takes('application/json'), atMost(maxJsonBytes)],
+      middleware: [nodesOnly(http), takes('application/json'), atMost(maxJsonBytes)],
       request: { body: { required: true, content: { 'application/json': { schema: nodeHeartbeatSchema } } } },
       responses: { 200: json(heartbeatAnswerSchema, 'heard'), ...errors(400, 401, 413, 415) },
     }),

@@ -1,7 +1,8 @@
-import { getConnInfo } from '@hono/node-server/conninfo';
-import type { MiddlewareHandler } from 'hono';
-import { type Access, bearerOf, unauthorized } from '../access/Access.ts';
-import { Refusal } from '../protocol/index.ts';
+import type { Context, MiddlewareHandler } from 'hono';
+import type { Access } from '../access/Access.ts';
+import { bearerOf } from '../access/secrets.ts';
+import { Refusal, type Right } from '../protocol/index.ts';
+import type { HttpContext } from './context.ts';
 import { isForAnyOrigin } from './crossOrigin.ts';
 import type { KeyedBuckets } from './KeyedBuckets.ts';
 
@@ -44,27 +45,55 @@ export const originCheck =
     await next();
   };
 
-export const adminOnly =
-  (access: Access): MiddlewareHandler =>
+type Asking = Pick<HttpContext, 'access' | 'callerOf'>;
+
+/** The right to all Streams; `manage` then is also what belongs to no Stream. */
+export const needs =
+  ({ access, callerOf }: Asking, right: Right): MiddlewareHandler =>
   async (context, next) => {
-    access.requireAdmin(bearerOf(context.req.header('authorization')));
+    access.require(callerOf(context), right);
+    await next();
+  };
+
+/** The right to the Stream that the path names as `id`. Who may not, learns not whether there is one. */
+export const needsOfStream =
+  ({ access, callerOf }: Asking, right: Right): MiddlewareHandler =>
+  async (context, next) => {
+    access.require(callerOf(context), right, context.req.param('id') ?? '');
+    await next();
+  };
+
+/** Anybody the server knows, guests with a link excepted. */
+export const membersOnly =
+  ({ access, callerOf }: Asking): MiddlewareHandler =>
+  async (context, next) => {
+    access.requireMember(callerOf(context));
+    await next();
+  };
+
+export const adminOnly =
+  ({ access, callerOf }: Asking): MiddlewareHandler =>
+  async (context, next) => {
+    access.requireAdmin(callerOf(context));
     await next();
   };
 
 export const nodesOnly =
-  (access: Access): MiddlewareHandler =>
+  ({ access, callerOf }: Asking): MiddlewareHandler =>
   async (context, next) => {
-    const token = bearerOf(context.req.header('authorization'));
-    if (!access.isNode(token)) throw unauthorized(token);
+    if (!access.isNode(bearerOf(context.req.header('authorization')))) {
+      throw access.refusal({ ...callerOf(context), principal: undefined }, 'NODE_SECRET');
+    }
     await next();
   };
 
 /** For what costs something before it is known who asks. */
 export const limited =
-  (buckets: KeyedBuckets): MiddlewareHandler =>
+  (buckets: KeyedBuckets, addressOf: (context: Context) => string): MiddlewareHandler =>
   async (context, next) => {
-    const address = getConnInfo(context).remote.address ?? '';
-    if (!buckets.take(address)) throw new Refusal('rateLimited', 'too many requests from this address: wait a little');
+    if (!buckets.take(addressOf(context))) {
+      throw new Refusal('rateLimited', 'too many requests from this address: wait a little');
+    }
     await next();
   };
 

@@ -3,13 +3,13 @@ import type { InferenceNode } from '../nodes/NodeRegistry.ts';
 import { addModelSchema, modelEntrySchema, modelListSchema, Refusal } from '../protocol/index.ts';
 import { errors, json } from './answers.ts';
 import type { HttpContext } from './context.ts';
-import { adminOnly, atMost, maxJsonBytes, takes } from './middleware.ts';
+import { atMost, maxJsonBytes, membersOnly, needs, takes } from './middleware.ts';
 
 /** A model is some hundred MiB at most. */
 const addTimeoutMs = 10 * 60_000;
 
-export function addModelRoutes(app: OpenAPIHono, { access, registry }: HttpContext): void {
-  const admin = adminOnly(access);
+export function addModelRoutes(app: OpenAPIHono, http: HttpContext): void {
+  const { registry } = http;
 
   const nodes = (): [InferenceNode, ...InferenceNode[]] => {
     const [first, ...others] = registry.inferences;
@@ -22,8 +22,8 @@ export function addModelRoutes(app: OpenAPIHono, { access, registry }: HttpConte
       method: 'get',
       path: '/api/v1/models',
       summary: 'The catalogue of Models',
-      middleware: [admin],
-      responses: { 200: json(modelListSchema, 'the Models'), ...errors(401, 503) },
+      middleware: [membersOnly(http)],
+      responses: { 200: json(modelListSchema, 'the Models'), ...errors(401, 403, 503) },
     }),
     async (context) => context.json(await nodes()[0].request('models', {}), 200),
   );
@@ -33,9 +33,9 @@ export function addModelRoutes(app: OpenAPIHono, { access, registry }: HttpConte
       method: 'post',
       path: '/api/v1/models',
       summary: 'Download and verify a catalogued Model on the inference nodes',
-      middleware: [admin, takes('application/json'), atMost(maxJsonBytes)],
+      middleware: [needs(http, 'manage'), takes('application/json'), atMost(maxJsonBytes)],
       request: { body: { required: true, content: { 'application/json': { schema: addModelSchema } } } },
-      responses: { 201: json(modelEntrySchema, 'the Model'), ...errors(400, 401, 404, 413, 415, 422, 503) },
+      responses: { 201: json(modelEntrySchema, 'the Model'), ...errors(400, 401, 403, 404, 413, 415, 422, 503) },
     }),
     async (context) => {
       const { modelId } = context.req.valid('json');

@@ -2,8 +2,7 @@ import { createRoute, type OpenAPIHono, z } from '@hono/zod-openapi';
 import { idSchema, recordingListSchema, recordingViewSchema } from '../protocol/index.ts';
 import { errors, json } from './answers.ts';
 import type { HttpContext } from './context.ts';
-import { adminOnly } from './middleware.ts';
-import { cursorOf, positionOf, recordingView } from './recordingView.ts';
+import { cursorOf, positionOf, recordingView, requireRecording } from './recordingView.ts';
 
 const params = z.object({ id: idSchema });
 const listQuery = z.object({
@@ -13,21 +12,22 @@ const listQuery = z.object({
 });
 
 /** Recordings: the stored Segments and detections of Publications. They are played by their `hlsUrl`. */
-export function addRecordingRoutes(app: OpenAPIHono, { access, recordings }: HttpContext): void {
-  const admin = adminOnly(access);
+export function addRecordingRoutes(app: OpenAPIHono, http: HttpContext): void {
+  const { access, callerOf, recordings } = http;
 
   app.openapi(
     createRoute({
       method: 'get',
       path: '/api/v1/recordings',
       summary: 'Recordings, newest first',
-      description: 'Those of deleted Streams included, under their last name.',
-      middleware: [admin],
+      description:
+        'Those of deleted Streams included, under their last name. Without `streamId` for who may watch all Streams.',
       request: { query: listQuery },
-      responses: { 200: json(recordingListSchema, 'one page'), ...errors(400, 401) },
+      responses: { 200: json(recordingListSchema, 'one page'), ...errors(400, 401, 403) },
     }),
     async (context) => {
       const { streamId, cursor, limit } = context.req.valid('query');
+      access.require(callerOf(context), 'watch', streamId);
       const after = cursor === undefined ? undefined : positionOf(cursor);
       const rows = await recordings.list({ streamId, after, limit: limit + 1 });
       const page = rows.slice(0, limit);
@@ -42,12 +42,11 @@ export function addRecordingRoutes(app: OpenAPIHono, { access, recordings }: Htt
       method: 'get',
       path: '/api/v1/recordings/{id}',
       summary: 'One Recording; its id is that of its Publication',
-      middleware: [admin],
       request: { params },
-      responses: { 200: json(recordingViewSchema, 'the Recording'), ...errors(400, 401, 404) },
+      responses: { 200: json(recordingViewSchema, 'the Recording'), ...errors(400, 401, 403, 404) },
     }),
     async (context) => {
-      const row = await recordings.get(context.req.valid('param').id);
+      const row = await requireRecording(http, callerOf(context), 'watch', context.req.valid('param').id);
       return context.json(recordingView(row, recordings.available(row)), 200);
     },
   );
@@ -57,16 +56,16 @@ export function addRecordingRoutes(app: OpenAPIHono, { access, recordings }: Htt
       method: 'delete',
       path: '/api/v1/recordings/{id}',
       summary: 'Delete a Recording and its files',
-      middleware: [admin],
       request: { params },
       responses: {
         202: { description: 'nobody sees it any more; its files go when the node that has them is back' },
         204: { description: 'deleted' },
-        ...errors(400, 401, 404, 409),
+        ...errors(400, 401, 403, 404, 409),
       },
     }),
     async (context) => {
-      const when = await recordings.delete(context.req.valid('param').id);
+      const { id } = await requireRecording(http, callerOf(context), 'manage', context.req.valid('param').id);
+      const when = await recordings.delete(id);
       return context.body(null, when === 'deleted' ? 204 : 202);
     },
   );
@@ -80,7 +79,7 @@ export function addRecordingRoutes(app: OpenAPIHono, { access, recordings }: Htt
     request: { params, query: z.object({ token: z.string().max(512).optional() }) },
     responses: {
       200: { description: 'MP4', content: { 'video/mp4': { schema: z.string().openapi({ format: 'binary' }) } } },
-      ...errors(401, 404, 503),
+      ...errors(401, 403, 404, 503),
     },
   });
 }

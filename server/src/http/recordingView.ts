@@ -1,5 +1,20 @@
 import type { KnownRecording, RecordingPosition } from '@framelock/db';
-import { hlsFolder, hlsNames, type RecordingView, Refusal } from '../protocol/index.ts';
+import type { Access, Caller } from '../access/Access.ts';
+import { hlsFolder, hlsNames, type RecordingView, Refusal, type Right } from '../protocol/index.ts';
+import type { Recordings } from '../recordings/Recordings.ts';
+
+/** The Recording, for who has this right to its Stream. Who has it not to all learns not whether there is such a one. */
+export async function requireRecording(
+  { access, recordings }: { access: Access; recordings: Recordings },
+  caller: Caller,
+  right: Right,
+  id: string,
+): Promise<KnownRecording> {
+  const row = caller.principal ? await recordings.find(id) : undefined;
+  access.require(caller, right, row?.streamId);
+  if (!row) throw new Refusal('notFound', 'there is no such Recording');
+  return row;
+}
 
 /** One Recording as the API shows it. */
 export function recordingView(row: KnownRecording, available: boolean): RecordingView {

@@ -1,12 +1,11 @@
 import type { StreamRow } from '@framelock/db';
 import type { OpenAPIHono } from '@hono/zod-openapi';
 import type { Context } from 'hono';
-import { type Access, bearerOf } from '../access/Access.ts';
-import type { IceServersFor } from '../access/iceServers.ts';
-import { idSchema, Refusal } from '../protocol/index.ts';
+import type { Admission } from '../access/Access.ts';
+import { idSchema, Refusal, type Right } from '../protocol/index.ts';
 import type { PatchAnswer } from '../sdp/IceNegotiation.ts';
 import { maxSdpBytes } from '../sdp/offer.ts';
-import type { Streams } from '../streams/Streams.ts';
+import type { HttpContext } from './context.ts';
 import { crossOrigin } from './crossOrigin.ts';
 import { iceServerLinks } from './iceServerLinks.ts';
 import { KeyedBuckets } from './KeyedBuckets.ts';
@@ -21,6 +20,8 @@ export interface SdpPost {
   row: StreamRow;
   offer: string;
   takeover: boolean;
+  /** Why it was let in. */
+  admission: Admission;
   /** Aborted when whoever asked has gone. */
   signal: AbortSignal;
 }
@@ -46,17 +47,15 @@ export interface SdpSession {
 
 export interface SdpRoutesOptions {
   protocol: 'whip' | 'whep';
+  /** What it takes besides the stream key. */
+  right: Right;
   endpoint: SdpEndpoint;
-  access: Access;
-  streams: Streams;
-  iceServersFor: IceServersFor;
-  /** POSTs of one address a minute; as many at once. */
-  postsPerMinute: number;
 }
 
 /** `POST /whip/:streamId` and the session that it makes, to RFC 9725; WHEP is the same with the media the other way. */
-export function addSdpRoutes(app: OpenAPIHono, options: SdpRoutesOptions): void {
-  const { protocol, endpoint, access, streams, iceServersFor, postsPerMinute } = options;
+export function addSdpRoutes(app: OpenAPIHono, http: HttpContext, options: SdpRoutesOptions): void {
+  const { protocol, right, endpoint } = options;
+  const { access, callerOf, addressOf, streams, iceServersFor, whipPostsPerMinute: postsPerMinute } = http;
   const endpointPath = `/${protocol}/:streamId` as const;
   const sessionPath = `/${protocol}/:streamId/:sessionId` as const;
   const posts = new KeyedBuckets({ capacity: postsPerMinute, perSecond: postsPerMinute / 60 });
@@ -65,7 +64,7 @@ export function addSdpRoutes(app: OpenAPIHono, options: SdpRoutesOptions): void 
 
   app.post(
     endpointPath,
-    limited(posts),
+    limited(posts, addressOf),
     async (context, next) => {
       await authorised(context);
       await next();
@@ -77,9 +76,9 @@ export function addSdpRoutes(app: OpenAPIHono, options: SdpRoutesOptions): void 
       const { signal } = context.req.raw;
       const offer = await textOf(context);
       // Once more, for the body may have taken its time.
-      const row = await authorised(context);
+      const { row, admission } = await authorised(context);
       const takeover = context.req.query('takeover') === '1';
-      const session = await endpoint.open({ row, offer, takeover, signal });
+      const session = await endpoint.open({ row, offer, takeover, admission, signal });
       if (signal.aborted) session.close('requestAborted', 'the request ended before its answer');
       const links = [...iceServerLinks(iceServersFor(session.id)), ...(session.links ?? [])];
       for (const link of links) context.header('Link', link, { append: true });
@@ -95,7 +94,7 @@ export function addSdpRoutes(app: OpenAPIHono, options: SdpRoutesOptions): void 
 
   app.patch(
     sessionPath,
-    limited(requests),
+    limited(requests, addressOf),
     async (context, next) => {
       await authorised(context);
       await next();
@@ -109,7 +108,7 @@ export function addSdpRoutes(app: OpenAPIHono, options: SdpRoutesOptions): void 
       return context.body(answer.fragment, 200, { 'Content-Type': fragment, ETag: session.etag });
     },
   );
-  app.delete(sessionPath, limited(requests), async (context) => {
+  app.delete(sessionPath, limited(requests, addressOf), async (context) => {
     await authorised(context);
     endpoint.end(...sessionOf(context));
     return context.body(null, 200);
@@ -119,13 +118,12 @@ export function addSdpRoutes(app: OpenAPIHono, options: SdpRoutesOptions): void 
   );
 
   /** Who may not, learns not whether there is such a Stream. */
-  async function authorised(context: Context): Promise<StreamRow> {
-    const token = bearerOf(context.req.header('authorization'));
+  async function authorised(context: Context): Promise<{ row: StreamRow; admission: Admission }> {
     const id = idSchema.safeParse(context.req.param('streamId'));
     const row = id.success ? await streams.find(id.data) : undefined;
-    access.requireBearer(token, row?.streamKey);
+    const admission = access.requireBearer(callerOf(context), right, id.data ?? '', row?.streamKey);
     if (!row) throw new Refusal('notFound', 'there is no such Stream: look at the URL again');
-    return row;
+    return { row, admission };
   }
 }
 

@@ -2,13 +2,15 @@ import { createRoute, type OpenAPIHono, z } from '@hono/zod-openapi';
 import { idSchema, Refusal, sourceSpecSchema, sourceViewSchema } from '../protocol/index.ts';
 import { errors, json } from './answers.ts';
 import type { HttpContext } from './context.ts';
-import { adminOnly, atMost, maxJsonBytes, takes } from './middleware.ts';
+import { atMost, maxJsonBytes, needs, takes } from './middleware.ts';
 
 const params = z.object({ id: idSchema });
 
 /** What feeds a Stream other than a browser or WHIP. */
-export function addSourceRoutes(app: OpenAPIHono, { access, sources }: HttpContext): void {
-  const admin = adminOnly(access);
+export function addSourceRoutes(app: OpenAPIHono, http: HttpContext): void {
+  const { sources } = http;
+  // Of all Streams: a Source reads the server's files and looks around in its network.
+  const admin = needs(http, 'manage');
 
   app.openapi(
     createRoute({
@@ -26,7 +28,7 @@ export function addSourceRoutes(app: OpenAPIHono, { access, sources }: HttpConte
       responses: {
         200: json(sourceViewSchema, 'it took the place of another Source'),
         201: json(sourceViewSchema, 'the Source'),
-        ...errors(400, 401, 404, 409, 413, 415, 422, 503),
+        ...errors(400, 401, 403, 404, 409, 413, 415, 422, 503),
       },
     }),
     async (context) => {
@@ -45,7 +47,7 @@ export function addSourceRoutes(app: OpenAPIHono, { access, sources }: HttpConte
       summary: "Remove a Stream's Source; answers when its FFmpeg has ended",
       middleware: [admin],
       request: { params },
-      responses: { 204: { description: 'removed' }, ...errors(400, 401, 404) },
+      responses: { 204: { description: 'removed' }, ...errors(400, 401, 403, 404) },
     }),
     async (context) => {
       await sources.remove(context.req.valid('param').id);

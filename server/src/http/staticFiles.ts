@@ -35,6 +35,7 @@ const pages = [
   /^\/models$/,
   /^\/markers$/,
   /^\/system$/,
+  /^\/access$/,
 ];
 
 /** Where programs ask, not people: what is not there is said in JSON. */

@@ -1,8 +1,10 @@
 import type { StreamRow } from '@framelock/db';
+import type { Context } from 'hono';
 import { hlsIsOff, type StreamView } from '../protocol/index.ts';
 import type { Sources } from '../sources/Sources.ts';
 import type { Streams } from '../streams/Streams.ts';
 import { readStreamSettings } from '../streams/streamSettings.ts';
+import { isSecure } from './isSecure.ts';
 
 /** One Stream as the API shows it. `base` is the origin the request came to, e.g. `http://127.0.0.1:8080`. */
 export function streamView(
@@ -37,7 +39,7 @@ export function streamView(
 }
 
 /** The origin a request came to; a TLS proxy in front says so in X-Forwarded-Proto. */
-export function originOf(host: string | undefined, forwardedProto: string | undefined): string {
-  const scheme = forwardedProto?.split(',', 1)[0]?.trim() === 'https' ? 'https' : 'http';
-  return `${scheme}://${host ?? 'localhost'}`;
+export function originOfRequest({ req, env }: Context): string {
+  const { incoming } = env as { incoming?: Parameters<typeof isSecure>[0] };
+  return `${incoming && isSecure(incoming) ? 'https' : 'http'}://${req.header('host') ?? 'localhost'}`;
 }

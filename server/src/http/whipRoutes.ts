@@ -4,6 +4,5 @@ import { addSdpRoutes } from './sdpRoutes.ts';
 
 /** WHIP: `docs/WHIP.md` says how to use it. */
 export function addWhipRoutes(app: OpenAPIHono, http: HttpContext): void {
-  const { whip: endpoint, access, streams, iceServersFor, whipPostsPerMinute: postsPerMinute } = http;
-  addSdpRoutes(app, { protocol: 'whip', endpoint, access, streams, iceServersFor, postsPerMinute });
+  addSdpRoutes(app, http, { protocol: 'whip', right: 'publish', endpoint: http.whip });
 }

@@ -1,6 +1,6 @@
 import type { Logger } from 'pino';
 import type { WebSocket } from 'ws';
-import { type Access, unauthorized } from '../access/Access.ts';
+import type { Access, Admission, Caller } from '../access/Access.ts';
 import type { IceServersFor } from '../access/iceServers.ts';
 import type { Metrics } from '../Metrics.ts';
 import { newId } from '../newId.ts';
@@ -34,6 +34,8 @@ export interface PeerOptions {
   socket: WebSocket;
   streams: Streams;
   access: Access;
+  /** Who opened the socket, or whose token this is. */
+  identify(token: string | undefined): Caller;
   metrics: Metrics;
   logger: Logger;
   iceServersFor: IceServersFor;
@@ -43,6 +45,7 @@ export interface PeerOptions {
 interface Membership {
   live: LiveStream;
   role: 'publish' | 'watch';
+  admission: Admission;
 }
 
 /** One signalling socket: who it is, what it owns on the sfu, and the requests it may make. */
@@ -94,6 +97,10 @@ export class Peer implements StreamPeer {
 
   get role(): 'publish' | 'watch' {
     return this.#membership?.role ?? 'watch';
+  }
+
+  get admission(): Admission | undefined {
+    return this.#membership?.admission;
   }
 
   emit<E extends EventOf<SignalingContract>>(event: E, data: EventData<SignalingContract, E>): void {
@@ -212,14 +219,19 @@ export class Peer implements StreamPeer {
     let live: LiveStream | undefined;
     try {
       const { role } = params;
-      await this.#authorise(params);
+      const admission = await this.#authorise(params);
       if (role === 'publish') await streams.live(params.streamId)?.claimPublisher(this);
       live = streams.open(await streams.get(params.streamId));
       const { rtpCapabilities } = await live.sfu().request('routerRtpCapabilities', {});
       // It may have emptied and gone, or been deleted, while we waited.
-      live = streams.open(await streams.get(params.streamId));
+      const row = await streams.get(params.streamId);
+      live = streams.open(row);
       if (this.closed) throw new Refusal('gone', 'the peer has left');
-      this.#membership = { live, role };
+      const { access } = this.#options;
+      if (!(access.stillAdmits(admission) ?? access.isKeyOf(admission, row.streamKey))) {
+        throw new Refusal('unauthorized', 'this token or key was withdrawn');
+      }
+      this.#membership = { live, role, admission };
       live.join(this);
       clearTimeout(this.#joinTimer);
       this.#logger.info({ streamId: live.id, role }, 'peer joined');
@@ -242,12 +254,14 @@ export class Peer implements StreamPeer {
   }
 
   /** Off loopback nobody learns without a token which Streams there are. */
-  async #authorise({ streamId, role, token }: ParamsOf<SignalingContract, 'join'>): Promise<void> {
-    const { access, streams } = this.#options;
-    if (access.isAdmin(token)) return;
-    if (role === 'watch') throw unauthorized(token);
-    const row = await streams.get(streamId).catch(() => undefined);
-    if (!row || !access.mayPublish(token, row.streamKey)) throw unauthorized(token);
+  async #authorise({ streamId, role, token }: ParamsOf<SignalingContract, 'join'>): Promise<Admission> {
+    const { access, streams, identify } = this.#options;
+    const caller = identify(token);
+    if (role === 'watch') access.require(caller, 'watch', streamId);
+    else if (!access.may(caller, 'publish', streamId)) {
+      access.requirePublisher(caller, streamId, (await streams.find(streamId))?.streamKey);
+    }
+    return access.admissionOf(caller, role, streamId);
   }
 
   #member(role?: 'publish' | 'watch'): Membership {

@@ -3,6 +3,7 @@ import type { Duplex } from 'node:stream';
 import type { Logger } from 'pino';
 import { WebSocketServer } from 'ws';
 import type { Access } from '../access/Access.ts';
+import type { AddressReader } from '../access/AddressReader.ts';
 import type { IceServersFor } from '../access/iceServers.ts';
 import type { Metrics } from '../Metrics.ts';
 import {
@@ -17,6 +18,7 @@ import { Peer } from './Peer.ts';
 
 export interface SignalingServerOptions {
   access: Access;
+  addresses: AddressReader;
   metrics: Metrics;
   logger: Logger;
   maxPeers: number;
@@ -48,11 +50,15 @@ export class SignalingServer {
       return this.#refuse(socket, refusalOf(error));
     }
     this.#sockets.handleUpgrade(request, socket, head, (webSocket) => {
-      const { streams, access, metrics, logger, iceServersFor } = this.#options;
+      const { streams, access, addresses, metrics, logger, iceServersFor } = this.#options;
+      const address = addresses.of(request);
+      const { headers } = request;
       const peer = Peer.create({
         socket: webSocket,
         streams,
         access,
+        identify: (token) =>
+          access.identify({ method: 'GET', headers: (name) => headers[name]?.toString(), token, address }),
         metrics,
         logger,
         iceServersFor,

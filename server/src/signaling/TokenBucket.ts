@@ -14,12 +14,17 @@ export class TokenBucket {
     this.#filledAtMs = this.#nowMs();
   }
 
-  /** False = over the limit. */
-  take(): boolean {
+  /** Whether `take` would answer false. */
+  get isEmpty(): boolean {
     const nowMs = this.#nowMs();
     this.#tokens = Math.min(this.#capacity, this.#tokens + ((nowMs - this.#filledAtMs) / 1000) * this.#perSecond);
     this.#filledAtMs = nowMs;
-    if (this.#tokens < 1) return false;
+    return this.#tokens < 1;
+  }
+
+  /** False = over the limit. */
+  take(): boolean {
+    if (this.isEmpty) return false;
     this.#tokens--;
     return true;
   }

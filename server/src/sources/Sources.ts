@@ -115,6 +115,19 @@ export class Sources {
     });
   }
 
+  /** Encoders have to bring the new key from now on: a Source that waits for one begins again. */
+  keyRotated(streamId: string): Promise<void> {
+    return this.#changing(streamId, async () => {
+      const source = this.#sources.get(streamId);
+      const { spec } = source ?? {};
+      const listens = spec?.type === 'rtmp' || (spec?.type === 'srt' && spec.url === undefined);
+      if (!source || !spec || !listens) return;
+      const row = await this.#options.streams.get(streamId);
+      await source.stop();
+      this.#start(row, spec);
+    });
+  }
+
   /** Also of one that has played to its end, which has left its LiveStream and does not hear of it there. */
   streamDeleted(streamId: string): void {
     void this.#sources.get(streamId)?.stop();

@@ -95,6 +95,10 @@ export class LiveStream {
     return this.#closed;
   }
 
+  get peers(): StreamPeer[] {
+    return [...this.#peers.values()];
+  }
+
   get viewers(): number {
     let count = 0;
     for (const peer of this.#peers.values()) if (peer.role === 'watch') count++;

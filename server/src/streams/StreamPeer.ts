@@ -1,3 +1,4 @@
+import type { Admission } from '../access/Access.ts';
 import type { SfuNode } from '../nodes/NodeRegistry.ts';
 import type { EventData, EventOf, PublishedBy, SignalingContract } from '../protocol/index.ts';
 
@@ -8,6 +9,8 @@ export interface StreamPeer {
   readonly closed: boolean;
   /** What its Publications come from; nothing = a browser. */
   readonly publishedBy?: PublishedBy;
+  /** Why it was let in, where anybody had to be; asked again while it lasts. */
+  readonly admission?: Admission | undefined;
   emit<E extends EventOf<SignalingContract>>(event: E, data: EventData<SignalingContract, E>): void;
   /** Whether its socket answers a ping; a cut network keeps a dead one open for minutes. */
   answers(withinMs: number): Promise<boolean>;

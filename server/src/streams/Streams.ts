@@ -69,6 +69,14 @@ export class Streams {
     return row;
   }
 
+  /** The key of before is none any more; who publishes with it is ended by the AdmissionGuard. */
+  async rotateKey(id: string): Promise<StreamRow> {
+    const row = await this.#options.database.streams.setKey(id, newStreamKey());
+    if (!row) throw new Refusal('notFound', 'there is no such Stream');
+    this.#options.logger.info({ streamId: id }, 'stream key rotated');
+    return row;
+  }
+
   /** Its Recordings stay, under its last name. */
   async delete(id: string): Promise<void> {
     await this.#options.database.recordings.keepStreamFacts(id);

@@ -32,13 +32,13 @@ export class WhepEndpoint implements SdpEndpoint {
   }
 
   /** Plays, or refuses and leaves nothing behind. */
-  async open({ row, offer: text, signal }: SdpPost): Promise<WhepSession> {
+  async open({ row, offer: text, admission, signal }: SdpPost): Promise<WhepSession> {
     const { streams, logger } = this.#options;
     const offer = parseOffer(text);
     return this.#sessions.open(row.id, async (hooks) => {
       const live = streams.open(row);
       try {
-        return await WhepSession.create({ live, offer, logger, ...hooks }, signal);
+        return await WhepSession.create({ live, offer, admission, logger, ...hooks }, signal);
       } finally {
         live.closeIfEmpty();
       }

@@ -1,4 +1,5 @@
 import type { Logger } from 'pino';
+import type { Admission } from '../access/Access.ts';
 import { newId, newSecret } from '../newId.ts';
 import type { SfuNode } from '../nodes/NodeRegistry.ts';
 import {
@@ -24,6 +25,7 @@ export const retryAfterS = 5;
 export interface WhepSessionOptions {
   live: LiveStream;
   offer: Offer;
+  admission: Admission;
   logger: Logger;
   /** Before anything of it is on the sfu. */
   onBegun(session: WhepSession): void;
@@ -41,6 +43,7 @@ export class WhepSession implements StreamPeer {
   readonly resourceId = newSecret();
   readonly role = 'watch';
   readonly live: LiveStream;
+  readonly admission: Admission;
   readonly #options: WhepSessionOptions;
   readonly #logger: Logger;
   readonly #transport: SessionTransport;
@@ -52,6 +55,7 @@ export class WhepSession implements StreamPeer {
   private constructor(options: WhepSessionOptions) {
     this.#options = options;
     this.live = options.live;
+    this.admission = options.admission;
     this.#logger = options.logger.child({ streamId: options.live.id, peerId: this.id });
     this.#transport = new SessionTransport({
       peerId: this.id,

@@ -51,14 +51,14 @@ export class WhipEndpoint implements SdpEndpoint {
     }
   }
 
-  async #open({ row, offer: text, takeover, signal }: SdpPost): Promise<WhipSession> {
+  async #open({ row, offer: text, takeover, admission, signal }: SdpPost): Promise<WhipSession> {
     const { streams, logger } = this.#options;
     if (!this.#posts.take(row.id)) {
       throw new Refusal('rateLimited', 'this Stream was published too often within a minute: wait a little');
     }
     const offer = parseOffer(text);
     return this.#sessions.open(row.id, (hooks) =>
-      WhipSession.create({ live: streams.open(row), offer, takeover, logger, ...hooks }, signal),
+      WhipSession.create({ live: streams.open(row), offer, takeover, admission, logger, ...hooks }, signal),
     );
   }
 

@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Logger } from 'pino';
+import type { Admission } from '../access/Access.ts';
 import { newId, newSecret } from '../newId.ts';
 import type { SfuNode } from '../nodes/NodeRegistry.ts';
 import { type EventData, type EventOf, Refusal, type SignalingContract } from '../protocol/index.ts';
@@ -18,6 +19,7 @@ const signOfLifeEveryMs = 150;
 export interface WhipSessionOptions {
   live: LiveStream;
   offer: Offer;
+  admission: Admission;
   logger: Logger;
   /** End an earlier publisher that is alive. */
   takeover: boolean;
@@ -35,6 +37,7 @@ export class WhipSession implements StreamPeer {
   readonly role = 'publish';
   readonly publishedBy = 'whip';
   readonly live: LiveStream;
+  readonly admission: Admission;
   readonly #options: WhipSessionOptions;
   readonly #logger: Logger;
   readonly #transport: SessionTransport;
@@ -45,6 +48,7 @@ export class WhipSession implements StreamPeer {
   private constructor(options: WhipSessionOptions) {
     this.#options = options;
     this.live = options.live;
+    this.admission = options.admission;
     this.#logger = options.logger.child({ streamId: options.live.id, peerId: this.id });
     this.#transport = new SessionTransport({
       peerId: this.id,
