@@ -19,7 +19,7 @@ thresholds_file = training_folder / "thresholds.json"
 # At most this share of marks that no gallery brand is may be given a name.
 most_wrong_names = 0.02
 # Of the boxes from the score threshold on, this share is marks: a gallery's likeness alone lets clutter have names.
-least_precision = 2 / 3
+least_precision = 3 / 4
 # Above the strongest false box that the training clips have too many of: other places have other clutter.
 unknown_margin = 0.12
 # False boxes that begin, a minute, on the training clips: with a name, and without one.

@@ -89,6 +89,22 @@ describe('BrandNamer', () => {
     expect(last?.label).toBe(2);
   });
 
+  it('does not hand a name on to clutter that comes where the mark was, nor the time of clutter to a mark', () => {
+    const one = namer();
+    for (let i = 0; i < 10; i++) nameOnce(one, axis(0), i * 6000);
+    // 0.8 s later: the Tracker still takes the place for the same ObjectTrack.
+    for (let i = 10; i < 20; i++) one.name([], [], i * 6000);
+    expect(nameOnce(one, axis(9), 20 * 6000, 7, 0.4)).toBeUndefined();
+    const other = namer();
+    nameOnce(other, axis(9), 0, 7, 0.4);
+    for (let i = 1; i < 12; i++) other.name([], [], i * 6000);
+    expect(nameOnce(other, axis(0), 12 * 6000)?.label).toBe(1);
+    expect(other.leadTicksOf(7)).toBe(3000);
+    // A mark that was hidden for as long is the same one.
+    for (let i = 13; i < 20; i++) other.name([], [], i * 6000);
+    expect(nameOnce(other, axis(0, 9, 0.4), 20 * 6000)?.label).toBe(1);
+  });
+
   it('forgets a track that was away, also over the wrap of the clock', () => {
     const one = namer();
     nameOnce(one, axis(0), 0xffffff00);

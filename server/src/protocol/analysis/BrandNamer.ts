@@ -18,6 +18,8 @@ const clearFrames = 2;
 const closeFrames = 3;
 /** Of Frames that agree one in between may lack the mark: detectors miss one now and then. */
 const agreeWithinFrames = 2;
+/** What comes back on a track after more Frames than that is the same thing only where it looks as like as this. */
+const sameLooks = 0.5;
 /** A track not seen for this long is forgotten, RTP ticks: as long as the Tracker keeps it. */
 const forgetAfterTicks = videoClockRate;
 const joinGapTicks = joinGapSeconds * videoClockRate;
@@ -124,7 +126,9 @@ export class BrandNamer {
 
   #see(trackId: number, embedding: Float32Array): NamedTrack {
     let track = this.#tracks.get(trackId);
-    if (track) this.#follow(track, embedding);
+    // The Tracker goes by places: clutter where a mark just was must not inherit its name, nor lend a mark its time.
+    const isSame = track && (this.#frame - track.seenAtFrame <= agreeWithinFrames || looksAlike(track, embedding));
+    if (track && isSame) this.#follow(track, embedding);
     else this.#tracks.set(trackId, (track = this.#begin(embedding)));
     this.#decide(track, embedding);
     track.seenAtTicks = this.#ticks;
@@ -168,11 +172,11 @@ export class BrandNamer {
     const nearest = index.brands[found.index];
     if (!nearest || found.similarity < nearest.threshold) return this.#agree(track, 0);
     // The mean alone could be one Frame's doing.
-    const agrees = index.similarityOf(found.index, embedding, 0) >= nearest.threshold - keepMargin;
-    this.#agree(track, agrees ? found.index + 1 : 0);
+    const ofThisFrame = index.similarityOf(found.index, embedding, 0);
+    this.#agree(track, ofThisFrame >= nearest.threshold - keepMargin ? found.index + 1 : 0);
     const lead = found.similarity - found.runnerUp;
     const sureFrom = nearest.threshold + (1 - nearest.threshold) * sureShare;
-    const isSure = before === 0 && found.similarity >= sureFrom && lead >= sureLead;
+    const isSure = before === 0 && ofThisFrame >= sureFrom && lead >= sureLead;
     const needed = lead >= clearLead ? clearFrames : closeFrames;
     if (!isSure && track.agreeing < needed) return;
     if (track.label === 0) {
@@ -194,4 +198,10 @@ export class BrandNamer {
     track.agreeing = candidate > 0 ? 1 : 0;
     track.agreeingForTicks = this.#gapTicks / 2;
   }
+}
+
+function looksAlike(track: NamedTrack, embedding: Float32Array): boolean {
+  let dot = 0;
+  for (let i = 0; i < dimensions; i++) dot += track.embedding[i]! * embedding[i]!;
+  return dot >= sameLooks;
 }
