@@ -73,11 +73,11 @@ def _run(folder: Path) -> dict:
             failed.append("the same seed rendered other pictures")
     render_shard(bank, backs, "crops", 0, count=96)
     embedder = train_embedder(None, 16, False, batch=48, validate=False, log_every=4)
-    detector = train_detector(None, 30, False, batch=2, validate=False, log_every=6)
+    detector = train_detector(None, 80, False, batch=4, validate=False, log_every=16)
     for what, losses in (("embedder", embedder), ("detector", detector)):
         if not losses["last"] < losses["first"]:
             failed.append(f"the {what}'s loss did not fall: {losses}")
-    resumed = train_detector(None, 32, True, batch=2, validate=False, log_every=1)
+    resumed = train_detector(None, 82, True, batch=4, validate=False, log_every=1)
     exported = export_runs(folder / "runs", folder / "model")
     again = weights_of(folder / "model" / "brands.onnx", "detector")
     net, back = averaged("detector", Detector(), folder / "runs"), Detector()
