@@ -190,8 +190,12 @@ describe('brands in our pages', () => {
     });
 
     async function openTool(): Promise<void> {
-      await page.keyboard.press('b');
-      await page.getByRole('dialog', { name: 'Mark a brand in this picture' }).waitFor();
+      // The first picture that can be copied may still be on its way: a person presses again.
+      const dialog = page.getByRole('dialog', { name: 'Mark a brand in this picture' });
+      await eventually('the tool is open', async () => {
+        if (!(await dialog.isVisible())) await page.keyboard.press('b');
+        return dialog.isVisible();
+      });
     }
 
     it('a mark in the picture of this moment is boxed by keys and becomes a brand; by mouse another image of it', async () => {

@@ -30,7 +30,8 @@ export interface ExposureReportersOptions {
 
 interface Kept {
   reporter: ExposureReporter;
-  finished: { atMs: number; tellAtMs: number; waitMs: number } | undefined;
+  /** `order`: of finishing, as many may finish in one millisecond. */
+  finished: { order: number; tellAtMs: number; waitMs: number } | undefined;
   counted: { appearances: number; cutShort: number; pictures: number };
 }
 
@@ -39,6 +40,7 @@ export class ExposureReporters {
   readonly #options: ExposureReportersOptions;
   readonly #encoder = new ThumbnailEncoder();
   #kept: Kept[] = [];
+  #finishes = 0;
   /** Begins with the time, so that an answer to an earlier process is nobody's. */
   #sequence = Date.now();
 
@@ -80,7 +82,7 @@ export class ExposureReporters {
 
   #finish(kept: Kept): void {
     const nowMs = Date.now();
-    kept.finished = { atMs: nowMs, tellAtMs: nowMs, waitMs: tellAgainMs };
+    kept.finished = { order: ++this.#finishes, tellAtMs: nowMs, waitMs: tellAgainMs };
     kept.reporter.encode(picturesPerTick, nowMs);
     tellAgain(kept, nowMs);
     this.#tidy();
@@ -92,7 +94,7 @@ export class ExposureReporters {
     if (finished.length === 0) return;
     const gone = new Set<Kept>();
     let [count, appearances, pictureBytes] = [0, 0, 0];
-    for (const kept of finished.sort((a, b) => b.finished!.atMs - a.finished!.atMs)) {
+    for (const kept of finished.sort((a, b) => b.finished!.order - a.finished!.order)) {
       const { reporter } = kept;
       if (reporter.settled) gone.add(kept);
       else if (++count > maxFinished || (appearances += reporter.unstored) > maxFinishedAppearances) {
