@@ -270,9 +270,11 @@ export class Analysis {
     this.#analysedHeight = picture.height;
     const { objects } = result;
     const { ticks, width: frameWidth, height: frameHeight, receivedAtMs } = picture;
-    const trackIds = target.tracker.update(objects, ticks);
+    const { inputSpec } = target.lease.detector;
+    const change = target.scene.measure(tensor, inputSpec, frameWidth, frameHeight);
+    const trackIds = target.tracker.update(objects, ticks, { change });
     if (target.namer) {
-      const seen = { tensor, spec: target.lease.detector.inputSpec, frameWidth, frameHeight };
+      const seen = { tensor, spec: inputSpec, frameWidth, frameHeight };
       this.#brands.analyse(target.namer, objects, trackIds, ticks, receivedAtMs, seen);
     }
     const sentAtMs = unixMs();

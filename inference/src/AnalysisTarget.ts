@@ -1,5 +1,5 @@
 import type { ModelDescription } from '@framelock/server/protocol';
-import { BrandNamer, type GalleryIndex, Tracker } from '@framelock/server/protocol/analysis';
+import { BrandNamer, type GalleryIndex, SceneMeter, Tracker } from '@framelock/server/protocol/analysis';
 import type { DecodeTarget } from './decode/decodeMessages.ts';
 import type { DecodeStream } from './decode/DecodeStream.ts';
 import type { DetectorLease } from './detect/DetectorPool.ts';
@@ -14,7 +14,8 @@ export class AnalysisTarget {
   /** Names marks by the gallery, where the Model is a brand model. */
   readonly namer: BrandNamer | undefined;
   readonly lease: DetectorLease;
-  readonly tracker = new Tracker();
+  readonly tracker: Tracker;
+  readonly scene = new SceneMeter();
   readonly #maxFps: number;
   #description: ModelDescription;
   #cell = createWaitingCell();
@@ -37,6 +38,7 @@ export class AnalysisTarget {
     this.#maxFps = options.maxFps;
     const { detector, modelId, name } = options.lease;
     const { gallery } = options;
+    this.tracker = new Tracker(detector.track);
     const brands = gallery && detector.brands;
     this.namer = brands && new BrandNamer(gallery, { unknownThreshold: brands.unknownThreshold });
     this.#description = {

@@ -1,6 +1,6 @@
 import { idSchema, outputFamilySchema } from '@framelock/server/protocol';
 import { z } from 'zod';
-import type { InputSpec } from '@framelock/server/protocol/analysis';
+import { type InputSpec, type TrackParameters, trackParametersSchema } from '@framelock/server/protocol/analysis';
 
 const tripleSchema = z.tuple([z.number(), z.number(), z.number()]);
 const sizeSchema = z.number().int().min(16).max(4096);
@@ -40,6 +40,8 @@ export const catalogueRecordSchema = z.object({
   scoreThreshold: z.number().min(0).max(1).default(0.35),
   /** 1 = the model has suppressed duplicates itself. */
   nmsIou: z.number().min(0).max(1).default(0.45),
+  /** How its objects are followed, where the defaults don't fit. */
+  track: trackParametersSchema.optional(),
   /** Of family `brands`: how its marks get their names. */
   brands: z
     .object({
@@ -69,6 +71,7 @@ export interface CatalogueEntry {
   input: InputSpec;
   scoreThreshold: number;
   nmsIou: number;
+  track?: TrackParameters;
   brands?: CatalogueRecord['brands'];
 }
 

@@ -1,3 +1,4 @@
+import { defaultTrackParameters } from '@framelock/server/protocol/analysis';
 import { describe, expect, it } from 'vitest';
 import { families } from '../detect/families/families.ts';
 import { catalogueRecordSchema } from './catalogueEntry.ts';
@@ -43,6 +44,14 @@ describe('the committed catalogue', () => {
     expect(problemOf({ url: 'http://example.com/x.onnx' })).toBe(false);
     expect(problemOf({ sha256: 'ABC' })).toBe(false);
     expect(problemOf({ id: '../x' })).toBe(false);
+  });
+
+  it('says how objects are followed where it wants to, the rest by default', async () => {
+    const [record] = await readCatalogue();
+    const { track } = await entryOf(catalogueRecordSchema.parse({ ...record, track: { keepSeconds: 4 } }));
+    expect(track).toEqual({ ...defaultTrackParameters, keepSeconds: 4 });
+    expect(catalogueRecordSchema.safeParse({ ...record, track: { keepSecond: 4 } }).success).toBe(false);
+    expect(record!.track).toBeUndefined();
   });
 });
 

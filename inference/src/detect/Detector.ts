@@ -79,6 +79,8 @@ export class Detector {
   readonly labels: string[];
   /** How its marks get their names, where it is a brand model. */
   readonly brands: CatalogueEntry['brands'];
+  /** How its objects are followed; what is left out has its default. */
+  readonly track: CatalogueEntry['track'];
   readonly slots: TensorSlots;
   readonly #options: DetectorOptions;
   readonly #intraOpNumThreads: number;
@@ -100,6 +102,7 @@ export class Detector {
     this.inputSpec = options.entry.input;
     this.labels = options.entry.labels;
     this.brands = options.entry.brands;
+    this.track = options.entry.track;
     this.slots = slots;
     this.#intraOpNumThreads = intraOpNumThreads;
     this.#executionProvider = first.executionProvider;

@@ -3,7 +3,7 @@ import { embeddingDimensions, type Gallery } from '../brands.ts';
 import { BrandNamer } from './BrandNamer.ts';
 import type { DetectedObject } from './DetectedObject.ts';
 import { GalleryIndex, normalise, readEmbeddings, writeEmbeddings } from './GalleryIndex.ts';
-import { Tracker } from './Tracker.ts';
+import { Tracker } from './track/Tracker.ts';
 
 /** A unit vector along one axis, or between two of them. */
 function axis(i: number, other?: number, share = 0): Float32Array {

@@ -3,6 +3,7 @@ import { joinGapSeconds } from '../exposure.ts';
 import { rtpTicksBetween, videoClockRate } from '../index.ts';
 import type { DetectedObject } from './DetectedObject.ts';
 import { type GalleryIndex, type NearestBrand, normalise } from './GalleryIndex.ts';
+import { defaultTrackParameters } from './track/TrackParameters.ts';
 
 const dimensions = embeddingDimensions;
 /** Weight of the newest Frame in a track's mean embedding, once there are so many: about the last five Frames speak. */
@@ -20,8 +21,8 @@ const closeFrames = 3;
 const agreeWithinFrames = 2;
 /** What comes back on a track after more Frames than that is the same thing only where it looks as like as this. */
 const sameLooks = 0.5;
-/** A track not seen for this long is forgotten, RTP ticks: as long as the Tracker keeps it. */
-const forgetAfterTicks = videoClockRate;
+/** A track not seen for this long is forgotten, RTP ticks: as long as the Tracker keeps it, unless the Model says otherwise. */
+const forgetAfterTicks = defaultTrackParameters.keepSeconds * videoClockRate;
 const joinGapTicks = joinGapSeconds * videoClockRate;
 
 export interface BrandNamerOptions {

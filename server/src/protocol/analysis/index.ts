@@ -10,5 +10,7 @@ export type { NamedMark } from './MeteredAppearance.ts';
 export * from './nms.ts';
 export * from './postprocess.ts';
 export * from './preprocess.ts';
-export * from './Tracker.ts';
+export * from './track/SceneMeter.ts';
+export * from './track/Tracker.ts';
+export * from './track/TrackParameters.ts';
 export * from './zones/index.ts';
