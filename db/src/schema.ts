@@ -2,7 +2,6 @@ import { sql } from 'drizzle-orm';
 import {
   bigint,
   boolean,
-  customType,
   doublePrecision,
   index,
   integer,
@@ -10,12 +9,12 @@ import {
   pgTable,
   real,
   text,
-  timestamp,
   uniqueIndex,
 } from 'drizzle-orm/pg-core';
+import { bytes, instant } from './columns.ts';
 
-const bytes = customType<{ data: Uint8Array; driverData: Uint8Array }>({ dataType: () => 'bytea' });
-const instant = (name: string) => timestamp(name, { withTimezone: true, mode: 'date' });
+export * from './historySchema.ts';
+export * from './rulesSchema.ts';
 
 /** A publishable feed with a durable id and a key. */
 export const streams = pgTable('streams', {
@@ -28,6 +27,8 @@ export const streams = pgTable('streams', {
   source: jsonb('source'),
   /** What was changed of the server's streamSettingsSchema; the rest has its defaults. Checked when it is read. */
   settings: jsonb('settings'),
+  /** The server's ZoneSettings: what is drawn on its picture. Null = nothing. Checked when it is read. */
+  zones: jsonb('zones'),
   createdAt: instant('created_at').notNull().defaultNow(),
 });
 

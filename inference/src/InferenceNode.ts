@@ -206,6 +206,8 @@ export class InferenceNode {
         this.#exposures.stored(publicationId, sequence);
         return {};
       },
+      setZones: () => ({}),
+      historyStored: () => ({}),
       dump: () => this.dump(),
     };
   }

@@ -118,6 +118,8 @@ export function createFakeInference(
     },
     setGallery: () => ({}),
     exposureStored: () => ({}),
+    setZones: () => ({}),
+    historyStored: () => ({}),
     ...(brandModel && fakeBrandHandlers(brandModel)),
     dump: () => ({}),
   };

@@ -9,8 +9,10 @@ import {
   sha256Schema,
 } from './brands.ts';
 import { exposureReportSchema } from './exposure.ts';
+import { historyBatchSchema } from './history.ts';
 import { idSchema, ipSchema, opaqueSchema, portSchema } from './ids.ts';
 import { analysisViewSchema, executionProviderSchema, modelDescriptionSchema, modelEntrySchema } from './model.ts';
+import { zoneSettingsSchema, zonesLiveSchema } from './zones.ts';
 
 const nothing = z.object({});
 const socketAddressSchema = z.object({ ip: ipSchema, port: portSchema });
@@ -47,6 +49,8 @@ export const inferenceControlContract = {
         firstRevision: z.number().int().positive(),
         /** Small JPEGs of analysed Frames are wanted, about this far apart (event `poster`); nothing = none. */
         posterEveryMs: z.number().int().min(1_000).max(60_000).optional(),
+        /** What is drawn on the Stream's picture; nothing = nothing. */
+        zones: zoneSettingsSchema.optional(),
       }),
       result: z.object({ description: modelDescriptionSchema }),
     },
@@ -54,6 +58,8 @@ export const inferenceControlContract = {
       params: z.object({ publicationId: idSchema, modelId: idSchema.optional() }),
       result: z.object({ description: modelDescriptionSchema }),
     },
+    /** Somebody drew: counts from the next Frame on. */
+    setZones: { params: z.object({ publicationId: idSchema, zones: zoneSettingsSchema }), result: nothing },
     stopAnalysis: { params: z.object({ publicationId: idSchema }), result: nothing },
     /** The brand model that this node has, and the marks that come with it, page by page: `next` is the offset that follows. */
     brandModel: {
@@ -83,6 +89,11 @@ export const inferenceControlContract = {
       params: z.object({ publicationId: idSchema, sequence: z.number().int().nonnegative() }),
       result: nothing,
     },
+    /** This HistoryBatch is on the server's disk or in its database: it need not be told again. */
+    historyStored: {
+      params: z.object({ runId: idSchema, sequence: z.number().int().nonnegative() }),
+      result: nothing,
+    },
     dump: { params: nothing, result: opaqueSchema },
   },
   events: {
@@ -91,6 +102,9 @@ export const inferenceControlContract = {
     /** The description changed without a request (an execution provider fell back). */
     modelDescription: z.object({ publicationId: idSchema, description: modelDescriptionSchema }),
     exposure: exposureReportSchema,
+    history: historyBatchSchema,
+    /** At most four times a second for each Publication with zones or lines. */
+    zonesLive: z.object({ publicationId: idSchema, live: zonesLiveSchema }),
     /** At most 60 KiB of JPEG. */
     poster: z.object({ publicationId: idSchema, jpegBase64: z.base64().max(82_000) }),
   },

@@ -9,6 +9,7 @@ import {
   browserAnalysisReportSchema,
   modelDescriptionSchema,
 } from './model.ts';
+import { zoneSettingsSchema, zonesLiveSchema } from './zones.ts';
 
 /** Largest signalling message either side takes, bytes. A VP9 + AV1 produce with every header extension is under 16 KiB. */
 export const maxSignalingBytes = 256 * 1024;
@@ -127,6 +128,7 @@ export const signalingContract = {
         viewers: z.number().int().nonnegative(),
         delivery: deliverySchema.default('webrtc'),
         hls: hlsViewSchema.nullable().default(null),
+        zones: zoneSettingsSchema.default({ zones: [], lines: [], scale: null }),
       }),
     },
     createTransport: {
@@ -183,6 +185,9 @@ export const signalingContract = {
     ingestStats: z.object({ publicationId: idSchema, ingest: ingestStatsSchema }),
     /** A person changed how viewers are to watch, or HLS did; figures that only grow or waver come every 10 s at most. */
     delivery: deliveryViewSchema,
+    /** Somebody drew on the picture. */
+    zones: zoneSettingsSchema,
+    zonesLive: z.object({ publicationId: idSchema, live: zonesLiveSchema }),
     viewers: z.object({ count: z.number().int().nonnegative() }),
     /** The media path is gone (worker died, zombie closed): join again with a new socket. */
     transportClosed: z.object({ transportId: idSchema, reason: z.string() }),
