@@ -17,6 +17,7 @@ export * from './model.ts';
 export * from './nodes.ts';
 export * from './rpc.ts';
 export * from './rtpTime.ts';
+export * from './rules.ts';
 export * from './sfuControl.ts';
 export * from './signaling.ts';
 export * from './source.ts';
