@@ -214,7 +214,7 @@ export type TargetTest = z.infer<typeof targetTestSchema>;
 export const deliveryStateSchema = z.enum(['waiting', 'delivered', 'dead']);
 export type DeliveryState = z.infer<typeof deliveryStateSchema>;
 
-export const deliverySchema = z.object({
+export const eventDeliverySchema = z.object({
   id: idSchema.describe('also `webhook-id`'),
   targetId: idSchema,
   targetName: z.string(),
@@ -227,7 +227,7 @@ export const deliverySchema = z.object({
   createdAt: z.iso.datetime(),
   endedAt: z.iso.datetime().nullable(),
 });
-export type Delivery = z.infer<typeof deliverySchema>;
+export type EventDelivery = z.infer<typeof eventDeliverySchema>;
 export const deliveryQuerySchema = z.object({
   state: deliveryStateSchema.optional(),
   targetId: idSchema.optional(),
@@ -236,7 +236,7 @@ export const deliveryQuerySchema = z.object({
 });
 /** Newest first. */
 export const deliveryListSchema = z.object({
-  deliveries: z.array(deliverySchema),
+  deliveries: z.array(eventDeliverySchema),
   nextCursor: z.string().nullable(),
 });
 export type DeliveryList = z.infer<typeof deliveryListSchema>;
