@@ -30,6 +30,7 @@ export function createPages(): Router {
       { path: '/access', name: 'access', component: () => import('./pages/AccessPage.vue') },
       { path: '/:rest(.*)*', name: 'lost', component: () => import('./pages/NotFoundPage.vue') },
     ],
-    scrollBehavior: (_to, _from, saved) => saved ?? { top: 0 },
+    // A page that writes its filters or its section into its own address stays where it is.
+    scrollBehavior: (to, from, saved) => saved ?? (to.path === from.path ? false : { top: 0 }),
   });
 }

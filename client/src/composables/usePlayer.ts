@@ -4,6 +4,8 @@ import { onScopeDispose, ref, shallowRef, watch, type Ref, type ShallowRef } fro
 import { accessNeeded, accessToken } from '../api/accessToken.ts';
 import {
   Player,
+  type DrawnRecord,
+  type Moment,
   type OverlayOptions,
   type PlayerMode,
   type PlayerProblem,
@@ -35,6 +37,8 @@ export interface PlayerSetting {
   transport?: Ref<TransportWish>;
   /** Plays this Recording instead of what is live. */
   recorded?: RecordedPublication;
+  /** Synchronously after each composite; the record is reused. Nothing slow, nothing that renders. */
+  onDrawn?: (record: DrawnRecord) => void;
 }
 
 /** One Player for the life of the page, its facts as refs, and the page's choices handed to it as they change. */
@@ -109,8 +113,9 @@ export function usePlayer(setting: PlayerSetting) {
       if (said.code === 'autoplay') setting.muted.value = true; // the player muted itself again
       problem.value = said;
     });
-    const ended = made.on('drawn', () => {
+    const ended = made.on('drawn', (record) => {
       hasPicture.value = true; // a ref write of the same value costs nothing per frame
+      setting.onDrawn?.(record);
     });
     onClose = ended;
     made.setMuted(setting.muted.value);
@@ -174,6 +179,12 @@ export function usePlayer(setting: PlayerSetting) {
     rewind: (seconds: number) => moved((made) => made.rewind(seconds)),
     setPaused: (paused: boolean) => moved((made) => made.setPaused(paused)),
     backToLive: () => moved((made) => made.backToLive()),
+    /** False = nothing is known of it yet. */
+    showMoment: (moment: Moment): boolean => {
+      const shown = player.value?.showMoment(moment) ?? false;
+      readTimeline();
+      return shown;
+    },
     thumbnailAt: (positionS: number) => player.value?.thumbnailAt(positionS),
   };
   const facts = {

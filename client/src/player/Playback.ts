@@ -54,10 +54,20 @@ export interface Timeline {
   atLive: boolean;
 }
 
+/** A moment that detections or events were about. */
+export interface Moment {
+  /** Unix ms. */
+  atMs: number;
+  /** Of its Frame; undefined = only the time is known. */
+  rtpTimestamp?: number | undefined;
+}
+
 /** What a transport with a past can do. */
 export interface Rewinding {
   readonly timeline: Timeline | undefined;
   seek(positionS: number): void;
+  /** Where on the timeline a moment is: its very Frame where that is known, else by the clock; undefined = not known. */
+  positionOf(moment: Moment): number | undefined;
   setPaused(paused: boolean): void;
   backToLive(): void;
   /** URL of a picture near this place; there is not one for each. */

@@ -7,7 +7,7 @@ import type { RecordedPublication } from './hls/HlsPlayback.ts';
 import type { DrawnRecord, PictureCopy } from './overlay/DrawnRecord.ts';
 import { FrameSource } from './overlay/FrameSource.ts';
 import type { OverlayOptions } from './overlay/OverlayOptions.ts';
-import type { PlaybackFigures, Timeline } from './Playback.ts';
+import type { Moment, PlaybackFigures, Timeline } from './Playback.ts';
 import { PlaybackSwitch } from './PlaybackSwitch.ts';
 import type { PlayerMode, PlayerProblem, PlayerState, PlayerStats } from './PlayerStats.ts';
 import type { TransportChoice, TransportWish } from './TransportChooser.ts';
@@ -16,7 +16,7 @@ export type { RecordedPublication } from './hls/HlsPlayback.ts';
 export type { DrawnBox, DrawnKind, DrawnRecord, PictureCopy, PictureRect } from './overlay/DrawnRecord.ts';
 export { defaultOverlayOptions, type OverlayOptions } from './overlay/OverlayOptions.ts';
 export { colorOfLabel, overlayPalette } from './overlay/overlayPalette.ts';
-export type { Timeline, Transport } from './Playback.ts';
+export type { Moment, Timeline, Transport } from './Playback.ts';
 export type { HlsFigures, LatencyBudget, PlayerMode, PlayerProblem, PlayerState, PlayerStats } from './PlayerStats.ts';
 export type { TransportChoice, TransportWish } from './TransportChooser.ts';
 
@@ -267,6 +267,16 @@ export class Player {
     if (timeline.live && positionS >= timeline.liveS - closeToLiveS) return this.backToLive();
     this.#playbacks.leaveLive();
     this.#playbacks.active?.rewinding?.seek(positionS);
+  }
+
+  /** Shows a moment's Frame and stands there. False = nothing is known of it yet, or there is no past. */
+  showMoment(moment: Moment): boolean {
+    const rewinding = this.#playbacks.active?.rewinding;
+    const positionS = rewinding?.positionOf(moment);
+    if (positionS === undefined) return false;
+    this.setPaused(true);
+    this.#playbacks.active?.rewinding?.seek(positionS);
+    return true;
   }
 
   setPaused(paused: boolean): void {

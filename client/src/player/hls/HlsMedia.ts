@@ -171,6 +171,14 @@ export class HlsMedia implements HlsVideo {
     return frag.programDateTime + (videoS - frag.start) * 1000;
   }
 
+  positionOf(unixMs: number): number | undefined {
+    const dated = this.#details?.fragments.filter(({ programDateTime }) => programDateTime !== null) ?? [];
+    const frag = dated.findLast(({ programDateTime }) => programDateTime! <= unixMs) ?? dated[0];
+    if (!frag) return undefined;
+    const intoS = (unixMs - frag.programDateTime!) / 1000;
+    return frag.start + Math.min(frag.duration, Math.max(0, intoS));
+  }
+
   thumbnailAt(videoS: number): string | undefined {
     const fragments = this.#details?.fragments ?? [];
     const { sn: msn, url } = fragments.findLast(({ start }) => start <= videoS + 0.001) ?? fragments[0] ?? {};

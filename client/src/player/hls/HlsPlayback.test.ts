@@ -80,7 +80,13 @@ function playing() {
       get figures() {
         return { bufferedMs: made.bufferedMs } as HlsVideo['figures'];
       },
-      ...{ bitrateBps: 0, codec: '', capturedAtMs: () => undefined, thumbnailAt: () => undefined },
+      ...{
+        bitrateBps: 0,
+        codec: '',
+        capturedAtMs: () => undefined,
+        positionOf: () => undefined,
+        thumbnailAt: () => undefined,
+      },
       seek: (positionS) => (made.timeline = { ...made.timeline, positionS, atLive: false }),
       seekLive: () => undefined,
       close: () => (made.closed = true),

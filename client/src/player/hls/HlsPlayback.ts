@@ -10,6 +10,7 @@ import { HlsApi, type FoundPlaylist } from './HlsApi.ts';
 import type { HlsMediaOptions } from './HlsMedia.ts';
 import type { HlsVideo } from './HlsVideo.ts';
 import { LiveFollower } from './LiveFollower.ts';
+import { momentPosition } from './momentPosition.ts';
 import { openHlsVideo } from './openHlsVideo.ts';
 
 /** A stored Publication, played from its playlist alone. */
@@ -317,6 +318,7 @@ export class HlsPlayback implements Playback {
         follower.follows = false;
         media.seek(positionS);
       },
+      positionOf: (moment) => momentPosition(shown, moment),
       setPaused: (paused) => {
         shown.paused = paused;
         shown.pausesAgain = false;

@@ -11,6 +11,8 @@ export interface HlsVideo {
   readonly codec: string;
   /** Unix ms at which what is shown at this time of the video was captured; undefined = the playlist does not say. */
   capturedAtMs(videoS: number): number | undefined;
+  /** Where on the timeline what was captured at this Unix ms is shown, else what is nearest; undefined = not known. */
+  positionOf(unixMs: number): number | undefined;
   /** URL of a picture near this place. */
   thumbnailAt(videoS: number): string | undefined;
   /** Seconds on the timeline. */

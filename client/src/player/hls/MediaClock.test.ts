@@ -27,6 +27,33 @@ function frames(start: number, count: number, step = 3_000): number[] {
   return Array.from({ length: count }, (_, i) => start + i * step);
 }
 
+describe('MediaClock: where a frame is', () => {
+  it('is found by its RTP timestamp near a time, days into a Publication and across the wrap', () => {
+    fc.assert(
+      fc.property(
+        fc.integer({ min: 0, max: 2 ** 32 * 12 }),
+        fc.double({ min: 20, max: 90_000, noNaN: true }),
+        fc.double({ min: -9, max: 9, noNaN: true }),
+        (mediaTime, positionS, awayS) => {
+          const clock = new MediaClock();
+          put(clock, 'a', { offsetS: positionS - mediaTime / 90_000, frames: [mediaTime] });
+          const found = clock.positionOf(rtpOfMediaTime(mediaTime), positionS + awayS, 10);
+          expect(found).toBeCloseTo(positionS, 4);
+        },
+      ),
+      seed,
+    );
+  });
+
+  it('is not guessed where nothing near has that timestamp, nor before any media', () => {
+    const clock = new MediaClock();
+    expect(clock.positionOf(90_000, 1, 10)).toBeUndefined();
+    put(clock, 'a', { offsetS: 0, frames: [0, 3_000] });
+    expect(clock.positionOf(90_000, 1, 10)).toBeCloseTo(1, 6);
+    expect(clock.positionOf(90_000 * 60, 1, 10)).toBeUndefined();
+  });
+});
+
 describe('MediaClock', () => {
   it('finds every frame of any media by the time of its picture, days into a Publication, across the wrap', () => {
     fc.assert(

@@ -127,6 +127,22 @@ export class MediaClock implements PictureClock {
     return piece && frameAt(piece, videoUs);
   }
 
+  /**
+   * Where on the video's timeline the frame of this RTP timestamp is shown, seconds. Timestamps wrap, and another
+   * Publication's mean other frames: only what lies within `withinS` of `nearS` is answered.
+   */
+  positionOf(rtpTimestamp: number, nearS: number, withinS: number): number | undefined {
+    let found: number | undefined;
+    for (const { offsetS } of this.#pieces) {
+      const nearTicks = (nearS - offsetS) * hlsTimescale;
+      const wraps = Math.round((nearTicks - rtpTimestamp) / 2 ** 32);
+      const positionS = (rtpTimestamp + wraps * 2 ** 32) / hlsTimescale + offsetS;
+      const awayS = Math.abs(positionS - nearS);
+      if (awayS <= withinS && (found === undefined || awayS < Math.abs(found - nearS))) found = positionS;
+    }
+    return found;
+  }
+
   #rtpAt(videoUs: number): number | undefined {
     const mediaTime = this.mediaTimeAt(videoUs);
     return mediaTime === undefined ? undefined : rtpOfMediaTime(mediaTime);

@@ -79,6 +79,11 @@ export class NativeHlsVideo implements HlsVideo {
     return startMs === undefined || Number.isNaN(startMs) ? undefined : startMs + videoS * 1000;
   }
 
+  positionOf(unixMs: number): number | undefined {
+    const startMs = this.capturedAtMs(0);
+    return startMs === undefined ? undefined : Math.max(0, (unixMs - startMs) / 1000);
+  }
+
   thumbnailAt(): undefined {
     return undefined;
   }
