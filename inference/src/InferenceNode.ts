@@ -89,7 +89,11 @@ export class InferenceNode {
   }
 
   static async create(config: Config, log: Logger): Promise<InferenceNode> {
-    const catalogue = await ModelCatalogue.create({ modelsDir: config.MODELS_DIR, model: config.MODEL });
+    const catalogue = await ModelCatalogue.create({
+      modelsDir: config.MODELS_DIR,
+      model: config.MODEL,
+      mirror: config.MODEL_MIRROR,
+    });
     const gallery = await NodeGallery.create(catalogue);
     if (gallery.problem !== undefined) log.warn({ reason: gallery.problem }, 'the gallery is not complete');
     const node = new InferenceNode(config, log, catalogue, gallery);

@@ -17,6 +17,8 @@ export const environmentSchema = z.object({
   MODEL: optional(z.string().optional()),
   DATA_DIR: optional(z.string().default('./data')),
   MODELS_DIR: optional(z.string().optional()),
+  /** Where catalogued Models are downloaded from instead: `<MODEL_MIRROR>/<id>.onnx`, https, or http on this machine. */
+  MODEL_MIRROR: optional(z.url({ protocol: /^https?$/, error: 'MODEL_MIRROR is an http(s) address' }).optional()),
   EXECUTION_PROVIDER: optional(z.union([z.literal('auto'), executionProviderSchema]).default('auto')),
   /** Frames analysed per second and Publication, at most. */
   ANALYSIS_MAX_FPS: optional(z.coerce.number().positive().max(240).default(15)),

@@ -1,6 +1,6 @@
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
-import { createServer, type Server } from 'node:http';
+import { createServer, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -97,6 +97,35 @@ describe('ModelCatalogue', () => {
     await expect(catalogue.addOwn({ url: `${origin}/x.onnx` })).rejects.toMatchObject({ code: 'forbidden' });
     await expect(catalogue.addOwn({ path: ownPath }, { id: '../up' })).rejects.toMatchObject({ code: 'badRequest' });
     expect(readdirSync(modelsDir)).toEqual([]);
+  });
+
+  it('tells how far the adding of a model is, and why it failed', async () => {
+    const bytes = 1_000_000; // less than the catalogue says, so that its limit lets it through
+    let waiting: ServerResponse | undefined;
+    const asked: string[] = [];
+    const mirror = createServer(({ url }, response) => {
+      asked.push(url!);
+      response.writeHead(200, { 'content-length': bytes }).write(Buffer.alloc(bytes / 4));
+      waiting = response;
+    });
+    await new Promise<void>((listening) => mirror.listen(0, '127.0.0.1', listening));
+    const address = `http://127.0.0.1:${(mirror.address() as AddressInfo).port}`;
+    const catalogue = await ModelCatalogue.create({ modelsDir, mirror: `${address}/models/` });
+    const entry = () => catalogue.entries().find(({ id }) => id === 'yolox-nano')!;
+    expect(entry()).toMatchObject({ sizeBytes: 3_659_407, adding: undefined, addProblem: undefined });
+    const added = catalogue.add('yolox-nano');
+    await expect.poll(() => entry().adding?.receivedBytes).toBe(bytes / 4);
+    expect(entry().adding).toEqual({ phase: 'downloading', receivedBytes: bytes / 4, totalBytes: bytes });
+    expect(catalogue.add('yolox-nano')).toBe(added);
+    waiting!.end(Buffer.alloc((bytes * 3) / 4));
+    await expect(added).rejects.toMatchObject({ code: 'unsupported' });
+    expect(entry().adding).toBeUndefined();
+    expect(entry().addProblem).toContain('not the file that was tried');
+    expect(asked).toEqual(['/models/yolox-nano.onnx']);
+    expect(readdirSync(modelsDir)).toEqual([]);
+    await expect(catalogue.add('nosuch')).rejects.toMatchObject({ code: 'notFound' });
+    mirror.closeAllConnections();
+    await new Promise((closed) => mirror.close(closed));
   });
 
   it('leaves out a broken side file in MODELS_DIR', async () => {

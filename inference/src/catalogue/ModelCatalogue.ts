@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import { copyFile, mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { isAbsolute, join, resolve } from 'node:path';
-import { idSchema, type ModelEntry, parseOrRefuse, Refusal } from '@framelock/server/protocol';
+import { idSchema, type ModelAdding, type ModelEntry, parseOrRefuse, Refusal } from '@framelock/server/protocol';
 import { type CatalogueEntry, type CatalogueRecord, catalogueRecordSchema } from './catalogueEntry.ts';
 import { bundledModelsDir, entryOf, readCatalogue, sha256Of } from './catalogueFile.ts';
 import { type DownloadOptions, downloadModel } from './downloadModel.ts';
@@ -13,6 +13,8 @@ export interface ModelCatalogueOptions {
   modelsDir: string;
   /** MODEL: a catalogue id, a path to an .onnx file, or empty for the bundled brand model. */
   model?: string;
+  /** Where catalogued models come from instead of their own addresses, as `<mirror>/<id>.onnx`. Checked all the same. */
+  mirror?: string;
   /** A model in `modelsDir` whose side file can't be read is left out. */
   onLeftOut?(path: string, reason: string): void;
 }
@@ -31,18 +33,22 @@ export const bundledModelId = 'brands';
 /** Which Models there are and which of them are on this node. */
 export class ModelCatalogue {
   readonly #modelsDir: string;
+  readonly #mirror: string | undefined;
   readonly #models: Map<string, Catalogued>;
-  readonly #adding = new Map<string, Promise<ModelEntry>>();
+  readonly #adding = new Map<string, { done: Promise<ModelEntry>; progress: ModelAdding }>();
+  /** Why a Model could not be added when that was last tried. */
+  readonly #addProblems = new Map<string, string>();
   #defaultModelId = bundledModelId;
   #defaultModelProblem: string | undefined;
 
-  private constructor(modelsDir: string, models: Map<string, Catalogued>) {
+  private constructor(modelsDir: string, mirror: string | undefined, models: Map<string, Catalogued>) {
     this.#modelsDir = modelsDir;
+    this.#mirror = mirror;
     this.#models = models;
   }
 
   /** A default model that can't be used is no reason to fail: video works without, and the page says why. */
-  static async create({ modelsDir, model, onLeftOut }: ModelCatalogueOptions): Promise<ModelCatalogue> {
+  static async create({ modelsDir, model, mirror, onLeftOut }: ModelCatalogueOptions): Promise<ModelCatalogue> {
     const models = new Map<string, Catalogued>();
     for (const record of await readCatalogue()) {
       const path = record.file ? join(bundledModelsDir, record.file) : join(modelsDir, `${record.id}.onnx`);
@@ -50,7 +56,7 @@ export class ModelCatalogue {
     }
     for (const own of await readOwnModels(modelsDir, onLeftOut))
       if (!models.has(own.record.id)) models.set(own.record.id, own);
-    const catalogue = new ModelCatalogue(resolve(modelsDir), models);
+    const catalogue = new ModelCatalogue(resolve(modelsDir), mirror, models);
     if (model !== undefined && model !== '') await catalogue.#setDefault(model);
     return catalogue;
   }
@@ -112,6 +118,9 @@ export class ModelCatalogue {
       bundled: entry.bundled,
       available: existsSync(path),
       isDefault: record.id === this.#defaultModelId && this.#defaultModelProblem === undefined,
+      sizeBytes: record.sizeBytes,
+      adding: this.#adding.get(record.id)?.progress,
+      addProblem: this.#addProblems.get(record.id),
     };
   }
 
@@ -136,26 +145,50 @@ export class ModelCatalogue {
     return undefined;
   }
 
-  /** Downloads, verifies and inspects a catalogued model. Asked twice at once, it is done once. */
+  /** Downloads, verifies and inspects a catalogued model; `entries()` tells how far it is. Asked twice at once, it is done once. */
   add(modelId: string, options: AddOptions = {}): Promise<ModelEntry> {
     const running = this.#adding.get(modelId);
-    if (running) return running;
-    const adding = this.#add(modelId, options).finally(() => this.#adding.delete(modelId));
-    this.#adding.set(modelId, adding);
-    return adding;
+    if (running) return running.done;
+    const progress: ModelAdding = { phase: 'downloading', receivedBytes: 0 };
+    this.#addProblems.delete(modelId);
+    const done = this.#add(modelId, progress, options).then(
+      (model) => {
+        this.#adding.delete(modelId);
+        return this.#view(model);
+      },
+      (error: unknown) => {
+        this.#adding.delete(modelId);
+        if (this.#models.has(modelId)) this.#addProblems.set(modelId, (error as Error).message.slice(0, 500));
+        throw error;
+      },
+    );
+    this.#adding.set(modelId, { done, progress });
+    return done;
   }
 
-  async #add(modelId: string, options: AddOptions): Promise<ModelEntry> {
+  async #add(modelId: string, progress: ModelAdding, options: AddOptions): Promise<Catalogued> {
     const model = this.#models.get(modelId);
     if (!model) throw new Refusal('notFound', `there is no model ${modelId} in the catalogue`);
-    if (existsSync(model.path)) return this.#view(model);
+    if (existsSync(model.path)) return model;
     const { url, sha256, sizeBytes } = model.record;
     if (url === undefined) throw new Refusal('conflict', missingText(model));
     await this.#receive(model.path, async (temporary) => {
-      await downloadModel({ ...options, url, path: temporary, sha256, maxBytes: options.maxBytes ?? sizeBytes });
+      await downloadModel({
+        ...options,
+        ...(this.#mirror === undefined ? { url } : mirrored(this.#mirror, modelId)),
+        path: temporary,
+        sha256,
+        maxBytes: options.maxBytes ?? sizeBytes,
+        onProgress: (receivedBytes, totalBytes) => {
+          progress.receivedBytes = receivedBytes;
+          progress.totalBytes = totalBytes ?? sizeBytes;
+          options.onProgress?.(receivedBytes, totalBytes);
+        },
+      });
+      progress.phase = 'verifying';
       await inspectModelFile(temporary, model.entry);
     });
-    return this.#view(model);
+    return model;
   }
 
   /** Takes a model from a URL or a path of this machine; its id is the catalogued one's or comes from the file name. */
@@ -200,6 +233,11 @@ export class ModelCatalogue {
       await rm(temporary, { force: true });
     }
   }
+}
+
+/** Whoever runs the node named it, so it may be in a private network. */
+function mirrored(mirror: string, modelId: string): Pick<DownloadOptions, 'url' | 'reach'> {
+  return { url: `${mirror.replace(/\/+$/, '')}/${modelId}.onnx`, reach: 'private' };
 }
 
 async function copyOrRefuse(from: string, to: string): Promise<void> {

@@ -18,7 +18,8 @@ function modelsDir(): string {
 
 function openCatalogue(): Promise<ModelCatalogue> {
   const onLeftOut = (path: string, reason: string): void => console.error(`${path} is left out: ${reason}`);
-  return ModelCatalogue.create({ modelsDir: modelsDir(), onLeftOut });
+  const mirror = process.env.MODEL_MIRROR || undefined;
+  return ModelCatalogue.create({ modelsDir: modelsDir(), mirror, onLeftOut });
 }
 
 function printList(entries: ModelEntry[]): void {

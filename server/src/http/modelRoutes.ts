@@ -1,4 +1,5 @@
 import { createRoute, type OpenAPIHono } from '@hono/zod-openapi';
+import { mergeCatalogues } from '../nodes/mergeCatalogues.ts';
 import type { InferenceNode } from '../nodes/NodeRegistry.ts';
 import { addModelSchema, modelEntrySchema, modelListSchema, Refusal } from '../protocol/index.ts';
 import { errors, json } from './answers.ts';
@@ -21,11 +22,17 @@ export function addModelRoutes(app: OpenAPIHono, http: HttpContext): void {
     createRoute({
       method: 'get',
       path: '/api/v1/models',
-      summary: 'The catalogue of Models',
+      summary: 'The catalogue of Models, and how far the adding of one is',
       middleware: [membersOnly(http)],
       responses: { 200: json(modelListSchema, 'the Models'), ...errors(401, 403, 503) },
     }),
-    async (context) => context.json(await nodes()[0].request('models', {}), 200),
+    async (context) => {
+      const [first, ...others] = await Promise.allSettled(nodes().map((node) => node.request('models', {})));
+      // What the others have only adds to it: one that is just going away must not take the page with it.
+      if (first!.status === 'rejected') throw first!.reason;
+      const answers = [first!, ...others].flatMap((answer) => (answer.status === 'fulfilled' ? [answer.value] : []));
+      return context.json({ ...first!.value, models: mergeCatalogues(answers.map(({ models }) => models)) }, 200);
+    },
   );
 
   app.openapi(

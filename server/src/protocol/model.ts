@@ -26,6 +26,14 @@ export const outputFamilySchema = z.enum([
 ]);
 export type OutputFamily = z.infer<typeof outputFamilySchema>;
 
+/** How far the adding of a Model is: its file comes, then its sha256 and its outputs are checked. */
+export const modelAddingSchema = z.object({
+  phase: z.enum(['downloading', 'verifying']),
+  receivedBytes: z.number().int().nonnegative(),
+  totalBytes: z.number().int().positive().optional().describe('where it is known'),
+});
+export type ModelAdding = z.infer<typeof modelAddingSchema>;
+
 /** One catalogued Model as the API and the models page show it. */
 export const modelEntrySchema = z.object({
   id: idSchema,
@@ -40,6 +48,9 @@ export const modelEntrySchema = z.object({
   bundled: z.boolean(),
   available: z.boolean().describe('its file is on the inference node'),
   isDefault: z.boolean(),
+  sizeBytes: z.number().int().positive().optional().describe('of its file'),
+  adding: modelAddingSchema.optional().describe('it is being added at this moment'),
+  addProblem: z.string().max(500).optional().describe('why it could not be added when that was last tried'),
 });
 export type ModelEntry = z.infer<typeof modelEntrySchema>;
 
