@@ -1,17 +1,14 @@
 import { rtpTicksBetween, videoClockRate } from '../../rtpTime.ts';
 import type { ZoneHeatmap, ZoneSettings, ZonesLive } from '../../zones.ts';
+import { defaultTrackParameters } from '../track/TrackParameters.ts';
 import { GroundScale } from './groundScale.ts';
 import { LineMonitor } from './LineMonitor.ts';
 import { PositionHeatmap } from './PositionHeatmap.ts';
 import { countLabel, type EventSink } from './shapeRules.ts';
+import { UnconfirmedPlaces } from './UnconfirmedPlaces.ts';
 import { ZoneMonitor } from './ZoneMonitor.ts';
 import { type FrameMoment, type TrackedBox, ZoneTrack } from './ZoneTrack.ts';
 
-/**
- * An ObjectTrack that is not seen for longer is over for zones: longer than the Tracker waits for it, since it must not
- * be over here and come back there.
- */
-const lostAfterTicks = videoClockRate * 1.5;
 const maxTracks = 1000;
 /** Of an index that the model's description has no label for. */
 const unknownLabel = 'unknown';
@@ -26,6 +23,11 @@ export interface ZoneEvaluatorOptions {
   heatmapHalfLifeSeconds?: number;
 }
 
+/** Tells things from flickers of the Model: the Tracker that gave the ids. */
+export interface Confirmation {
+  isConfirmed(trackId: number): boolean;
+}
+
 /**
  * Evaluates the zones and lines of one Stream on the ObjectTracks of one Publication, one analysed Frame after another,
  * in media time. The rules:
@@ -35,7 +37,9 @@ export interface ZoneEvaluatorOptions {
  *   between two;
  * - borders and lines have hysteresis: only what goes further than its box jitters counts, or what stays (shapeRules.ts).
  *   Events are dated back to where the path met the border, so that they are not told in the order of their moments;
- * - unseen objects stay where they are for 1.5 s, then their tracks are over, and were so when they were last seen;
+ * - unseen objects stay where they are for as long as the Tracker waits for them (1.5 s), then their tracks are over, and
+ *   were so when they were last seen;
+ * - what is not confirmed yet does not count; once it is, it counts from the Frame on that first showed it;
  * - sides of zones on the edge of the picture are no border: who goes there is lost, not moved.
  *
  * Pure; for inference nodes and browsers. A Frame in which nothing happens makes no object but an iterator.
@@ -43,6 +47,7 @@ export interface ZoneEvaluatorOptions {
 export class ZoneEvaluator {
   readonly #onEvent: EventSink;
   readonly #tracks = new Map<number, ZoneTrack>();
+  readonly #unconfirmed = new UnconfirmedPlaces();
   readonly #heatmap: PositionHeatmap;
   readonly #frame: FrameMoment = { ticks: 0, rtpTimestamp: 0, number: 0, heightOfWidth: 9 / 16 };
   #settings: ZoneSettings = { zones: [], lines: [], scale: null };
@@ -50,6 +55,7 @@ export class ZoneEvaluator {
   #zones: ZoneMonitor[] = [];
   #lines: LineMonitor[] = [];
   #scale: GroundScale | undefined;
+  #lostAfterTicks = defaultTrackParameters.keepSeconds * videoClockRate;
   #cutShort = 0;
 
   /** Throws RangeError where the scale is none (see `zoneSettingsSchema`, which refuses it). */
@@ -72,6 +78,11 @@ export class ZoneEvaluator {
   /** Labels of another revision of the model's description; ObjectTracks keep theirs until they are seen with another. */
   setLabels(labels: readonly string[]): void {
     this.#labels = labels;
+  }
+
+  /** For how long the Tracker waits for what is out of sight: nothing may be over here and come back there. */
+  setKeepSeconds(seconds: number): void {
+    this.#lostAfterTicks = seconds * videoClockRate;
   }
 
   /** From now on these. Zones and lines of the same id go on with what they know, as far as their place did not change. */
@@ -106,7 +117,7 @@ export class ZoneEvaluator {
   /**
    * One analysed Frame, in order, also without objects. `trackIds`: one for each object, 0 = none. `rtpTicks`: u32, or
    * unwrapped. `width`, `height`: of the decoded picture, pixels. A Frame of the same timestamp as the one before is
-   * passed over; when the clock goes back, all tracks are over.
+   * passed over; when the clock goes back, all tracks are over. Without `confirmation` everything counts at once.
    */
   update(
     objects: readonly TrackedBox[],
@@ -114,6 +125,7 @@ export class ZoneEvaluator {
     rtpTicks: number,
     width: number,
     height: number,
+    confirmation?: Confirmation,
   ): void {
     const frame = this.#frame;
     const gap = frame.number === 0 ? 0 : rtpTicksBetween(rtpTicks, frame.rtpTimestamp);
@@ -126,21 +138,34 @@ export class ZoneEvaluator {
     if (height / width !== frame.heightOfWidth) this.#reshape(height / width);
     this.#heatmap.fade(passed);
     for (const track of this.#tracks.values()) {
-      if (frame.ticks - track.seenAtTicks > lostAfterTicks) this.#lose(track, 'lost');
+      if (frame.ticks - track.seenAtTicks > this.#lostAfterTicks) this.#lose(track, 'lost');
     }
+    this.#unconfirmed.forgetBefore(frame.ticks - this.#lostAfterTicks);
     for (let i = 0; i < objects.length; i++) {
       const id = trackIds[i]!;
-      if (id > 0) this.#see(id, objects[i]!);
+      if (id > 0) this.#see(id, objects[i]!, confirmation);
     }
     while (this.#tracks.size > maxTracks) this.#cutOne();
   }
 
-  #see(id: number, box: TrackedBox): void {
+  #see(id: number, box: TrackedBox, confirmation: Confirmation | undefined): void {
     const frame = this.#frame;
     const label = this.#labels[box.label] ?? unknownLabel;
     let track = this.#tracks.get(id);
-    if (!track) this.#tracks.set(id, (track = new ZoneTrack(id, label)));
-    else if (track.seenAtNumber === frame.number) return;
+    if (!track) {
+      if (confirmation && !confirmation.isConfirmed(id)) return this.#unconfirmed.add(id, box, label, frame);
+      const places = this.#unconfirmed.take(id);
+      this.#tracks.set(id, (track = new ZoneTrack(id, places[0]?.labelName ?? label)));
+      for (const place of places) {
+        // Zones and lines are as wide as they are now.
+        place.heightOfWidth = frame.heightOfWidth;
+        this.#follow(track, place, place.labelName, place);
+      }
+    }
+    if (track.seenAtNumber !== frame.number) this.#follow(track, box, label, frame);
+  }
+
+  #follow(track: ZoneTrack, box: TrackedBox, label: string, frame: FrameMoment): void {
     track.see(box, label, frame, this.#scale);
     if (!track.isNew) {
       const half = (frame.ticks - track.previousTicks) / 2;
@@ -158,6 +183,7 @@ export class ZoneEvaluator {
   }
 
   #loseAll(cause: 'lost' | 'stopped'): void {
+    this.#unconfirmed.clear();
     for (const track of this.#tracks.values()) this.#lose(track, cause);
   }
 
