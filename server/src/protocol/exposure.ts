@@ -71,7 +71,7 @@ export type ExposureReport = z.infer<typeof exposureReportSchema>;
 // ---- HTTP: /api/v1/exposure ----
 
 /** A database has no year 0, and no year 10000. */
-const instantSchema = z.iso.datetime({ offset: true }).refine((text) => {
+export const instantSchema = z.iso.datetime({ offset: true }).refine((text) => {
   const year = new Date(text).getUTCFullYear();
   return year >= 1 && year <= 9999;
 }, 'a year from 1 to 9999 is needed');

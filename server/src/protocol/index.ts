@@ -8,6 +8,7 @@ export * from './events.ts';
 export * from './exposure.ts';
 export * from './heartbeatLoop.ts';
 export * from './history.ts';
+export * from './historyApi.ts';
 export * from './hls.ts';
 export * from './ids.ts';
 export * from './inferenceControl.ts';
