@@ -246,6 +246,7 @@ export const deliveryBodySchema = z.object({
   version: z.literal(1),
   type: z.enum(['ruleFired', 'test']),
   id: idSchema.describe('of the delivery: one that comes twice has the same'),
+  timestamp: z.iso.datetime().describe('when it happened: `event.at`'),
   rule: z.object({ id: idSchema, name: z.string() }).nullable(),
   event: eventViewSchema.describe('of kind `ruleFired`'),
   cause: eventViewSchema.nullable().describe('the event that made it fire, where it was one'),
