@@ -61,7 +61,9 @@ export const eventDeliveries = pgTable(
     endedAt: instant('ended_at'),
   },
   (table) => [
-    index('event_deliveries_waiting').on(table.targetId, table.position).where(sql`${table.state} = 'waiting'`),
+    index('event_deliveries_waiting')
+      .on(table.targetId, table.position)
+      .where(sql`${table.state} = 'waiting'`),
     index('event_deliveries_newest').on(table.position),
     index('event_deliveries_state').on(table.state, table.position),
     index('event_deliveries_target').on(table.targetId, table.state, table.position),
