@@ -14,9 +14,9 @@ import { Doctor } from './doctor/Doctor.ts';
 import { DoctorSessions } from './doctor/DoctorSessions.ts';
 import { Exposures } from './exposure/Exposures.ts';
 import { HlsNodes } from './hls/HlsNodes.ts';
-import { defaultCacheBytes, HlsProxy, maxWaiting } from './hls/HlsProxy.ts';
-import { maxOriginRequests } from './hls/OriginClient.ts';
+import { HlsProxy } from './hls/HlsProxy.ts';
 import { RecordingDownload } from './hls/RecordingDownload.ts';
+import { History } from './history/History.ts';
 import { createApp } from './http/createApp.ts';
 import { endSlowBodies } from './http/endSlowBodies.ts';
 import { listenProblem } from './http/listenProblem.ts';
@@ -27,6 +27,7 @@ import { type InferenceNode, NodeRegistry, type SfuNode } from './nodes/NodeRegi
 import { type Readiness, nodeTimeoutMs } from './protocol/index.ts';
 import { hlsOriginToken } from './protocol/node.ts';
 import { Recordings } from './recordings/Recordings.ts';
+import { addServerGauges } from './serverGauges.ts';
 import { SignalingServer } from './signaling/SignalingServer.ts';
 import { SourceFiles } from './sources/SourceFiles.ts';
 import { Sources } from './sources/Sources.ts';
@@ -63,6 +64,7 @@ export class FramelockServer {
   readonly #sources: Sources;
   readonly #recordings: Recordings;
   readonly #exposures: Exposures;
+  readonly #history: History;
   readonly #brands: Brands;
   readonly #hls: HlsProxy;
   readonly #doctorSessions: DoctorSessions;
@@ -131,6 +133,12 @@ export class FramelockServer {
       logger,
       metrics,
     });
+    this.#history = History.create({
+      publications: database.publications,
+      serverId: this.#serverId,
+      logger,
+      metrics,
+    });
     this.#brands = Brands.create({ store: database.brands, metrics, logger });
     this.#hls = this.#createHls();
     const { maxPeers } = config;
@@ -148,7 +156,11 @@ export class FramelockServer {
     this.#whep = new WhepEndpoint({ streams: this.#streams, logger, maxSessions: maxPeers });
     this.door = door;
     this.#http = this.#createHttp();
-    this.#addGauges();
+    addServerGauges(metrics, {
+      ...{ streams: this.#streams, analyses: this.#analyses, signaling: this.#signaling, whip: this.#whip },
+      ...{ whep: this.#whep, hls: this.#hls, exposures: this.#exposures, sources: this.#sources },
+      ...{ brands: this.#brands, registry: this.#registry },
+    });
   }
 
   /** Opens the database, closes what a dead server left open, and listens. */
@@ -204,7 +216,11 @@ export class FramelockServer {
         ...this.#sources.sfuEvents,
         ...this.#recordings.eventsOf(node),
       }),
-      onInference: (node) => ({ ...this.#analyses.eventsOf(node), ...this.#exposures.eventsOf(node) }),
+      onInference: (node) => ({
+        ...this.#analyses.eventsOf(node),
+        ...this.#exposures.eventsOf(node),
+        ...this.#history.eventsOf(node),
+      }),
       onOpened: (node) => {
         if (node.kind === 'inference') {
           this.#brands.nodeOpened(node as InferenceNode);
@@ -290,42 +306,6 @@ export class FramelockServer {
     return http;
   }
 
-  #addGauges(): void {
-    const metrics = this.#metrics;
-    metrics.gauge('framelock_viewers', 'Viewers connected', () => sum(this.#streams.all.map((live) => live.viewers)));
-    metrics.gauge('framelock_publications', 'Publications running', () =>
-      sum(this.#streams.all.map((live) => (live.publication ? 1 : 0))),
-    );
-    metrics.gauge(
-      'framelock_streams_open',
-      'Streams that somebody publishes or watches',
-      () => this.#streams.all.length,
-    );
-    metrics.gauge('framelock_analyses_running', 'Publications being analysed', () => this.#analyses.running);
-    metrics.gauge('framelock_signaling_peers', 'Signalling sockets', () => this.#signaling.peers);
-    metrics.gauge('framelock_whip_sessions', 'WHIP sessions, handshakes included', () => this.#whip.sessions);
-    metrics.gauge('framelock_whep_sessions', 'WHEP sessions, handshakes included', () => this.#whep.sessions);
-    metrics.labelledGauge('framelock_hls_proxy', 'What the HLS proxy holds, and its limits', 'what', () => [
-      ...Object.entries(this.#hls.figures),
-      ...Object.entries({ maxCachedBytes: defaultCacheBytes, maxWaiting, maxOriginRequests }),
-    ]);
-    metrics.gauge(
-      'framelock_exposure_waiting',
-      'Appearances that wait for the database',
-      () => this.#exposures.waiting,
-    );
-    metrics.gauge('framelock_poster_bytes', 'Memory of posters', () => this.#streams.posters.bytes);
-    metrics.labelledGauge('framelock_sources', 'Sources, by state', 'state', () => this.#sources.counts());
-    metrics.labelledGauge('framelock_brands', 'Brands of the gallery, by state', 'state', () => this.#brands.counts());
-    metrics.labelledGauge('framelock_nodes', 'Nodes connected', 'kind', () => [
-      ['sfu', this.#registry.sfus.length],
-      ['inference', this.#registry.inferences.length],
-    ]);
-    metrics.labelledGauge('framelock_node_heartbeat_age_seconds', 'Since each known node was heard of', 'node', () =>
-      this.#registry.heartbeatAges(),
-    );
-  }
-
   /** Says in the database that this server lives, and ends the Publications of those that do not. */
   async #beat(): Promise<void> {
     const { nodes, publications } = this.#database;
@@ -393,6 +373,7 @@ export class FramelockServer {
       await this.#recordings.close();
       await this.#brands.close();
       await this.#exposures.close();
+      await this.#history.close();
       await new Promise<void>((resolve) => {
         if (!this.#front.listening) return resolve();
         this.#front.close(() => resolve());
@@ -420,8 +401,4 @@ export class FramelockServer {
       ...this.#brands.dump(),
     };
   }
-}
-
-function sum(numbers: number[]): number {
-  return numbers.reduce((total, one) => total + one, 0);
 }
