@@ -1,5 +1,16 @@
-import { bigint, boolean, index, integer, jsonb, pgTable, primaryKey, real, text } from 'drizzle-orm/pg-core';
+import { type AnyColumn, type SQL, sql } from 'drizzle-orm';
+import { bigint, boolean, index, integer, jsonb, pgTable, primaryKey, real, smallint, text } from 'drizzle-orm/pg-core';
 import { bytes, instant } from './columns.ts';
+
+/** Lower ends of the classes of best scores from 1 on; below is class 0. Fine where few ObjectTracks are. */
+export const scoreClasses = [0.5, 0.6, 0.7, 0.8, 0.85, 0.9, 0.93, 0.96, 0.98, 0.99] as const;
+/** Of class n, n > 0, are ObjectTracks from `spanClasses[n - 1]` seconds on: 64 s, 128 s and so on. */
+export const spanClasses = Array.from({ length: 15 }, (_, power) => 64 * 2 ** power);
+
+const scoreClass = (score: AnyColumn): SQL =>
+  sql`width_bucket(${score}::float8, ${sql.raw(`array[${scoreClasses.join(', ')}]::float8[]`)})`;
+const spanClass = (from: AnyColumn, to: AnyColumn): SQL =>
+  sql`width_bucket(extract(epoch from ${to} - ${from})::float8, ${sql.raw(`array[${spanClasses.join(', ')}]::float8[]`)})`;
 
 // Like Recordings, what was seen outlives its Stream and its Publication: no foreign keys, and names as they were.
 
@@ -66,15 +77,35 @@ export const objectTracks = pgTable(
     zoneIds: text('zone_ids').array().notNull(),
     ended: boolean('ended').notNull(),
     hasThumbnail: boolean('has_thumbnail').notNull(),
+    /** Both kept by Postgres. With the class of its score in an index, a search for high scores reads nothing else. */
+    scoreClass: smallint('score_class')
+      .notNull()
+      .generatedAlwaysAs((): SQL => scoreClass(objectTracks.bestScore)),
+    /** So that long ones that began before a range, and reach into it, are found. */
+    spanClass: smallint('span_class')
+      .notNull()
+      .generatedAlwaysAs((): SQL => spanClass(objectTracks.startedAt, objectTracks.endedAt)),
   },
   (table) => [
     primaryKey({ columns: [table.runId, table.trackId] }),
+    // None has a column that changes with each report of an ObjectTrack that goes on (its end, its frames, its best
+    // score): then Postgres updates the row alone (HOT) and no index. So what is old is deleted by `startedAt`.
     index('object_tracks_newest').on(table.startedAt, table.runId, table.trackId),
+    index('object_tracks_label').on(table.label, table.startedAt, table.runId, table.trackId),
+    index('object_tracks_score').on(table.scoreClass, table.startedAt, table.runId, table.trackId),
     index('object_tracks_stream').on(table.streamId, table.startedAt, table.runId, table.trackId),
     index('object_tracks_stream_label').on(table.streamId, table.label, table.startedAt, table.runId, table.trackId),
-    index('object_tracks_label').on(table.label, table.startedAt, table.runId, table.trackId),
+    index('object_tracks_stream_score').on(
+      table.streamId,
+      table.scoreClass,
+      table.startedAt,
+      table.runId,
+      table.trackId,
+    ),
     index('object_tracks_publication').on(table.publicationId, table.startedAt),
-    index('object_tracks_ended').on(table.endedAt),
+    index('object_tracks_long')
+      .on(table.spanClass, table.startedAt)
+      .where(sql`${table.spanClass} > 0`),
   ],
 );
 
@@ -85,11 +116,19 @@ export const objectTrackZones = pgTable(
     zoneId: text('zone_id').notNull(),
     runId: text('run_id').notNull(),
     trackId: integer('track_id').notNull(),
+    /** These three as in `object_tracks`. */
     startedAt: instant('started_at').notNull(),
+    label: text('label').notNull(),
+    bestScore: real('best_score').notNull(),
+    scoreClass: smallint('score_class')
+      .notNull()
+      .generatedAlwaysAs((): SQL => scoreClass(objectTrackZones.bestScore)),
   },
   (table) => [
     primaryKey({ columns: [table.zoneId, table.runId, table.trackId] }),
     index('object_track_zones_newest').on(table.zoneId, table.startedAt, table.runId, table.trackId),
+    index('object_track_zones_label').on(table.zoneId, table.label, table.startedAt, table.runId, table.trackId),
+    index('object_track_zones_score').on(table.zoneId, table.scoreClass, table.startedAt, table.runId, table.trackId),
     index('object_track_zones_track').on(table.runId, table.trackId),
   ],
 );
@@ -129,9 +168,13 @@ export const events = pgTable(
   },
   (table) => [
     index('events_newest').on(table.at, table.id),
-    index('events_stream').on(table.streamId, table.at, table.id),
-    index('events_zone').on(table.zoneId, table.at, table.id),
     index('events_kind').on(table.kind, table.at, table.id),
+    index('events_label').on(table.label, table.at, table.id),
+    index('events_stream').on(table.streamId, table.at, table.id),
+    index('events_stream_kind').on(table.streamId, table.kind, table.at, table.id),
+    index('events_stream_label').on(table.streamId, table.label, table.at, table.id),
+    index('events_zone').on(table.zoneId, table.at, table.id),
+    index('events_zone_kind').on(table.zoneId, table.kind, table.at, table.id),
   ],
 );
 
@@ -158,6 +201,9 @@ export const visualProperties = pgTable(
   (table) => [
     primaryKey({ columns: [table.publicationId, table.at] }),
     index('visual_properties_stream').on(table.streamId, table.at),
+    index('visual_properties_cuts')
+      .on(table.streamId, table.at)
+      .where(sql`${table.cuts} > 0`),
     index('visual_properties_at').on(table.at),
   ],
 );
