@@ -61,6 +61,12 @@ export class StreamStore {
     return row;
   }
 
+  /** What is drawn on its picture, whole. Undefined when there is no such Stream. */
+  async setZones(id: string, zones: unknown): Promise<StreamRow | undefined> {
+    const [row] = await this.#drizzle.update(streams).set({ zones }).where(eq(streams.id, id)).returning();
+    return row;
+  }
+
   /** Those that have a Source, oldest first. */
   async listWithSource(): Promise<StreamRow[]> {
     const ordered = [asc(streams.createdAt), asc(streams.id)];

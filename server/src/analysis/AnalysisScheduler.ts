@@ -47,6 +47,7 @@ export class AnalysisScheduler {
       analysis: ({ publicationId, analysis }) => this.#analyses.get(publicationId)?.receiveView(node, analysis),
       modelDescription: ({ publicationId, description }) =>
         this.#analyses.get(publicationId)?.receiveDescription(node, description),
+      zonesLive: ({ publicationId, live }) => this.#analyses.get(publicationId)?.receiveZonesLive(node, live),
       poster: ({ publicationId, jpegBase64 }) => this.#analyses.get(publicationId)?.receivePoster(node, jpegBase64),
     };
   }

@@ -38,6 +38,8 @@ it('begins anew when a change of model was not answered in time, since the node 
     sfu: sfu as unknown as SfuNode,
     pickNode: () => node as unknown as InferenceNode,
     onView: ({ state }) => state === 'running' && running.resolve(),
+    zones: () => ({ zones: [], lines: [], scale: null }),
+    onZonesLive: () => undefined,
     onDescription: ({ revision }) => revisions.push(revision),
     onAttempt: () => undefined,
   });

@@ -1,6 +1,15 @@
 import type { Logger } from 'pino';
 import type { InferenceNode, SfuNode } from '../nodes/NodeRegistry.ts';
-import { type AnalysisView, type ModelDescription, Refusal, refusalOf } from '../protocol/index.ts';
+import {
+  type AnalysisView,
+  type ModelDescription,
+  Refusal,
+  refusalOf,
+  type ZoneSettings,
+  type ZonesLive,
+} from '../protocol/index.ts';
+import { traced } from '../protocol/tracing/index.ts';
+import { ZonePush } from '../zones/ZonePush.ts';
 
 /** Loading a model on an accelerator can take most of a minute. */
 const startTimeoutMs = 90_000;
@@ -18,11 +27,14 @@ export interface PublicationAnalysisOptions {
   /** Revisions begin here, since an earlier analysis of the same Publication may have used the ones before. */
   firstRevision: number;
   logger: Logger;
+  /** What is drawn on the Stream's picture now; `zonesChanged` says that it is another. */
+  zones(): ZoneSettings;
   pickNode(): InferenceNode | undefined;
   onView(view: AnalysisView): void;
   onDescription(description: ModelDescription): void;
   /** Asks for a small JPEG now and then; for Publications of which no browser uploads a picture. */
   onPoster?(jpeg: Uint8Array<ArrayBuffer>): void;
+  onZonesLive(live: ZonesLive): void;
   onAttempt(outcome: 'running' | 'failed' | 'noNode'): void;
 }
 
@@ -42,6 +54,7 @@ export class PublicationAnalysis {
   #nextRevision: number;
   /** The node at work, from its choice until its end. */
   #node: InferenceNode | undefined;
+  readonly #zones: ZonePush;
   /** Its control connection broke since it was chosen, though it may be back by now. */
   #nodeLost = false;
   #running = false;
@@ -55,6 +68,10 @@ export class PublicationAnalysis {
     this.#modelId = options.modelId;
     this.#nextRevision = options.firstRevision;
     this.#logger = options.logger.child({ publicationId: options.publicationId });
+    this.#zones = new ZonePush({
+      ...{ publicationId: options.publicationId, logger: this.#logger },
+      settings: () => options.zones(),
+    });
   }
 
   static create(options: PublicationAnalysisOptions): PublicationAnalysis {
@@ -92,6 +109,7 @@ export class PublicationAnalysis {
         node.assigned++;
         failure = await this.#runOn(node, () => (retryMs = retryFirstMs));
         this.#running = false;
+        this.#zones.end();
         if (this.#closed) return; // `close` has tidied: once more would stop the analysis that follows this one
         this.#node = undefined;
         await this.#tidy(node);
@@ -111,10 +129,13 @@ export class PublicationAnalysis {
     try {
       // A view that says why the last attempt failed stays until one succeeds.
       if (this.#view.state !== 'failed') this.#setView({ state: 'starting', nodeId: node.id });
-      await this.#start(node);
+      const { publicationId } = this;
+      const attributes = { 'framelock.publication_id': publicationId, 'framelock.stream_id': this.#options.streamId };
+      await traced('analysis start', attributes, () => this.#start(node));
       if (this.#closed) return new Refusal('gone', 'the Publication ended');
       onRunning();
       this.#running = true;
+      this.#zones.begin(node);
       this.#options.onAttempt('running');
       this.#logger.info({ inferenceNodeId: node.id, modelId: this.#description?.modelId }, 'analysis running');
       const reason = await new Promise<string>((resolve) => (this.#interrupt = resolve));
@@ -161,6 +182,7 @@ export class PublicationAnalysis {
         feedUrl,
         firstRevision: this.#nextRevision,
         ...(this.#options.onPoster ? { posterEveryMs } : {}),
+        ...this.#zones.atStart(),
       },
       startTimeoutMs,
     );
@@ -227,6 +249,15 @@ export class PublicationAnalysis {
       this.#options.onPoster?.(new Uint8Array(Buffer.from(jpegBase64, 'base64')));
   }
 
+  receiveZonesLive(node: InferenceNode, live: ZonesLive): void {
+    if (this.#node === node && this.#running) this.#options.onZonesLive(live);
+  }
+
+  /** The node at work hears of it; one that begins is told then. */
+  zonesChanged(): void {
+    this.#zones.changed();
+  }
+
   /** Refuses with the node's own words when it can't; the running model then stays. Null = the node's default. */
   async setModel(modelId: string | null): Promise<void> {
     const node = this.#node;
@@ -279,6 +310,7 @@ export class PublicationAnalysis {
   close(reason: string): void {
     if (this.#closed) return;
     this.#closed = true;
+    this.#zones.end();
     if (this.#node) void this.#tidy(this.#node);
     this.#interrupt?.(reason);
   }

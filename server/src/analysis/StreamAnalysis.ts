@@ -7,6 +7,8 @@ import {
   type ModelDescription,
   type Opaque,
   Refusal,
+  type ZoneSettings,
+  type ZonesLive,
 } from '../protocol/index.ts';
 import type { Publication } from '../streams/Publication.ts';
 import type { StreamPeer } from '../streams/StreamPeer.ts';
@@ -18,11 +20,13 @@ export interface StreamAnalysisOptions {
   streamId: string;
   modelId: string | null;
   analyses: AnalysisScheduler;
+  zones(): ZoneSettings;
   /** What is published just now, and by whom. */
   current(): { publication: Publication | undefined; publisher: StreamPeer | undefined };
   onView(publicationId: string, analysis: AnalysisView): void;
   onDescription(publicationId: string, description: ModelDescription): void;
   onPoster(jpeg: Uint8Array<ArrayBuffer>): void;
+  onZonesLive(publicationId: string, live: ZonesLive): void;
 }
 
 /** Who analyses what one Stream publishes: an inference node, or the publisher's own page where that asked for it. */
@@ -64,7 +68,7 @@ export class StreamAnalysis {
   start(publication: Publication): void {
     this.stop('replaced');
     const publicationId = publication.id;
-    const { current, analyses, streamId, onPoster, ...options } = this.#options;
+    const { current, analyses, streamId, zones, onPoster, onZonesLive, ...options } = this.#options;
     const isCurrent = () => current().publication === publication;
     const firstRevision = this.#nextRevision;
     const onView = (view: AnalysisView): void => void (isCurrent() && options.onView(publicationId, view));
@@ -83,7 +87,8 @@ export class StreamAnalysis {
     this.#analysis = analyses.start({
       ...{ publicationId, streamId, sfu: publication.sfu, modelId: this.modelId, firstRevision },
       ...(publication.publishedBy === 'browser' ? {} : { onPoster: (jpeg) => void (isCurrent() && onPoster(jpeg)) }),
-      ...{ onView, onDescription },
+      ...{ zones, onView, onDescription },
+      onZonesLive: (live) => void (isCurrent() && onZonesLive(publicationId, live)),
     });
   }
 
@@ -115,6 +120,11 @@ export class StreamAnalysis {
   async setModel(modelId: string | null): Promise<void> {
     if (!(this.#analysis instanceof BrowserAnalysis)) await this.#analysis?.setModel(modelId);
     this.modelId = modelId;
+  }
+
+  /** A page that runs a model counts nothing in zones. */
+  zonesChanged(): void {
+    if (!(this.#analysis instanceof BrowserAnalysis)) this.#analysis?.zonesChanged();
   }
 
   /** Before the peer publishes, or while it does. Answers the revision of what viewers were told; null = nothing yet. */

@@ -237,6 +237,8 @@ describe('documents', () => {
       '/api/v1/streams/{id}/shares',
       '/api/v1/streams/{id}/shares/{shareId}',
       '/api/v1/streams/{id}/source',
+      '/api/v1/streams/{id}/zones',
+      '/api/v1/streams/{id}/zones/live',
       '/api/v1/tokens',
       '/api/v1/tokens/{id}',
       '/api/v1/users',

@@ -23,6 +23,7 @@ import { addStreamRoutes } from './streamRoutes.ts';
 import { addUserRoutes } from './userRoutes.ts';
 import { addWhepRoutes } from './whepRoutes.ts';
 import { addWhipRoutes } from './whipRoutes.ts';
+import { addZoneRoutes } from './zoneRoutes.ts';
 
 const information = {
   openapi: '3.1.0',
@@ -59,6 +60,7 @@ export function createApp(http: HttpContext): OpenAPIHono {
   addAccessRoutes(app, http);
   addUserRoutes(app, http);
   addStreamRoutes(app, http);
+  addZoneRoutes(app, http);
   addShareRoutes(app, http);
   addSourceRoutes(app, http);
   addFileRoutes(app, http);

@@ -191,6 +191,10 @@ export const zonesLiveSchema = z.object({
 });
 export type ZonesLive = z.infer<typeof zonesLiveSchema>;
 
+/** The latest figures of what is published just now; null = nothing is, or nobody counts (yet). */
+export const zonesNowSchema = z.object({ publicationId: idSchema.nullable(), live: zonesLiveSchema.nullable() });
+export type ZonesNow = z.infer<typeof zonesNowSchema>;
+
 /** Columns and rows of the heatmap of a Stream. */
 export const zoneHeatmapColumns = 48;
 export const zoneHeatmapRows = 27;

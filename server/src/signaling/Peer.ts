@@ -245,7 +245,7 @@ export class Peer implements StreamPeer {
         analysis: live.analysisView,
         modelDescription: live.modelDescription,
         viewers: live.viewers,
-        zones: { zones: [], lines: [], scale: null },
+        zones: live.zones.settings,
         ...live.hls.view,
       };
     } finally {

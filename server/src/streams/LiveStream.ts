@@ -20,7 +20,9 @@ import {
   Refusal,
   type SignalingContract,
   type StreamSettings,
+  type ZoneSettings,
 } from '../protocol/index.ts';
+import { StreamZones } from '../zones/StreamZones.ts';
 import { HlsState } from './HlsState.ts';
 import { Publication } from './Publication.ts';
 import type { StreamPeer } from './StreamPeer.ts';
@@ -35,6 +37,7 @@ export interface LiveStreamOptions {
   name: string;
   modelId: string | null;
   settings: StreamSettings;
+  zones: ZoneSettings;
   serverId: string;
   logger: Logger;
   metrics: Metrics;
@@ -54,6 +57,7 @@ export class LiveStream {
   readonly id: string;
   name: string;
   readonly hls: HlsState;
+  readonly zones: StreamZones;
   readonly analysis: StreamAnalysis;
   readonly #options: LiveStreamOptions;
   readonly #logger: Logger;
@@ -75,8 +79,14 @@ export class LiveStream {
       players: (publicationId) => options.hlsPlayers(publicationId),
       onView: (view) => this.#emit('delivery', view),
     });
+    this.zones = new StreamZones(options.zones, {
+      onChanged: () => this.analysis.zonesChanged(),
+      tell: (event, data) => this.#emit(event, data),
+    });
     this.analysis = new StreamAnalysis({
       ...{ streamId: this.id, modelId: options.modelId, analyses: options.analyses },
+      zones: () => this.zones.settings,
+      onZonesLive: (publicationId, live) => this.zones.received(publicationId, live),
       onPoster: (jpeg) => options.onPoster(jpeg),
       current: () => ({ publication: this.#publication, publisher: this.#publisher }),
       onView: (publicationId, analysis) => this.#emit('analysis', { publicationId, analysis }),

@@ -4,7 +4,14 @@ import type { AnalysisScheduler } from '../analysis/AnalysisScheduler.ts';
 import type { Metrics } from '../Metrics.ts';
 import { newId, newStreamKey } from '../newId.ts';
 import { type InferenceNode, leastFull, type SfuNode } from '../nodes/NodeRegistry.ts';
-import { type ChangeStream, type EventHandlers, Refusal, type SfuControlContract } from '../protocol/index.ts';
+import {
+  type ChangeStream,
+  type EventHandlers,
+  Refusal,
+  type SfuControlContract,
+  type ZoneSettings,
+} from '../protocol/index.ts';
+import { readZoneSettings } from '../zones/readZoneSettings.ts';
 import { LiveStream } from './LiveStream.ts';
 import { PosterStore } from './PosterStore.ts';
 import { readStreamSettings } from './streamSettings.ts';
@@ -69,6 +76,14 @@ export class Streams {
     return row;
   }
 
+  /** Counts from the next Frame on where the Stream is live. */
+  async setZones(id: string, zones: ZoneSettings): Promise<void> {
+    const row = await this.#options.database.streams.setZones(id, zones);
+    if (!row) throw new Refusal('notFound', 'there is no such Stream');
+    this.#options.logger.info({ streamId: id, zones: zones.zones.length, lines: zones.lines.length }, 'zones set');
+    this.#live.get(id)?.zones.change(zones);
+  }
+
   /** The key of before is none any more; who publishes with it is ended by the AdmissionGuard. */
   async rotateKey(id: string): Promise<StreamRow> {
     const row = await this.#options.database.streams.setKey(id, newStreamKey());
@@ -107,6 +122,7 @@ export class Streams {
       name: row.name,
       modelId: row.modelId,
       settings: readStreamSettings(row.settings),
+      zones: readZoneSettings(row.zones),
       serverId,
       logger,
       metrics,
