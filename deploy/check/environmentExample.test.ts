@@ -8,8 +8,8 @@ const example = readFileSync(fileURLToPath(new URL('.env.example', root)), 'utf8
 /** `NAME=value`, and `# NAME=value` for what is off by default. */
 const written = new Set([...example.matchAll(/^(?:# )?([A-Z][A-Z0-9_]*)=/gm)].map(([, name]) => name!));
 
-/** Made by the launcher for each process; nobody writes them into `.env` on one machine, but the example names them. */
-const alsoRead = new Set(['FFMPEG_BIN', 'CHROMIUM_BIN']);
+/** Of set-up, and of libraries that read the environment themselves. */
+const alsoRead = new Set(['FFMPEG_BIN', 'CHROMIUM_BIN', 'OTEL_EXPORTER_OTLP_ENDPOINT']);
 
 interface ConfigModule {
   environmentSchema: {

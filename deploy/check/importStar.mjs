@@ -7,13 +7,14 @@ import { dirname, relative, resolve, sep } from 'node:path';
 
 const packages = ['server', 'sfu', 'inference', 'client', 'db', 'deploy'];
 
-/** `node` needs node:crypto, `tap` receives RTP by UDP: for Node only. `tap/testing` is its sender, for tests and benches. */
+/** `node` needs node:crypto, `tap` receives RTP by UDP, `tracing` reads the environment: for Node only. `tap/testing` is its sender, for tests and benches. */
 const nodeProtocol = [
   '@framelock/server/protocol',
   '@framelock/server/protocol/analysis',
   '@framelock/server/protocol/node',
   '@framelock/server/protocol/tap',
   '@framelock/server/protocol/tap/testing',
+  '@framelock/server/protocol/tracing',
 ];
 
 const mayImport = {
@@ -57,8 +58,11 @@ const benchFolder = 'deploy/bench/';
 const benchMayReach = ['client/e2e/', 'client/src/cli/'];
 
 const protocolFolder = 'server/src/protocol/';
-/** Beside zod: detection messages are MessagePack, wherever they are made. */
-const protocolMayImport = { 'server/src/protocol/analysis/': '@msgpack/msgpack' };
+/** Beside zod: detection messages are MessagePack, wherever they are made; traces go through all processes on the server's side. */
+const protocolMayImport = {
+  'server/src/protocol/analysis/': '@msgpack/msgpack',
+  'server/src/protocol/tracing/': '@opentelemetry/',
+};
 
 /** Why a file (path from the root, with `/`) may not import a specifier; nothing when it may. */
 export function crossing(file, specifier) {
@@ -68,7 +72,7 @@ export function crossing(file, specifier) {
   if (specifier.startsWith('.')) return relativeCrossing(file, here, specifier);
   if (specifier.startsWith('node:')) return undefined;
   const allowed = Object.entries(protocolMayImport).some(
-    ([folder, one]) => file.startsWith(folder) && specifier === one,
+    ([folder, one]) => file.startsWith(folder) && (one.endsWith('/') ? specifier.startsWith(one) : specifier === one),
   );
   const isZod = specifier === 'zod' || specifier.startsWith('zod/');
   if (file.startsWith(protocolFolder) && !isTest(file) && !isZod && !allowed)

@@ -19,6 +19,7 @@ import type { DetectResult } from './detect/Detector.ts';
 import type { DetectorLease, DetectorPool } from './detect/DetectorPool.ts';
 import type { ExposureReporter } from './exposure/ExposureReporter.ts';
 import type { Metrics } from './metrics.ts';
+import { FrameTracer } from './FrameTracer.ts';
 import { DetectionPublisher } from './publish/DetectionPublisher.ts';
 
 const silentTapMs = 30_000;
@@ -60,6 +61,7 @@ export class Analysis {
   readonly #options: AnalysisOptions;
   readonly #counts: AnalysisCounts;
   readonly #brands: BrandAnalysis;
+  readonly #tracer: FrameTracer;
   readonly #log: Logger;
   #receiver!: RtpReceiver;
   #stream: DecodeStream | undefined;
@@ -90,6 +92,7 @@ export class Analysis {
     this.streamId = options.streamId;
     this.#counts = new AnalysisCounts(options.metrics);
     this.#brands = new BrandAnalysis(options);
+    this.#tracer = new FrameTracer(options);
     this.#log = options.log.child({ publicationId: options.publicationId, streamId: options.streamId });
   }
 
@@ -300,6 +303,11 @@ export class Analysis {
     this.#counts.latency('queue', result.startedAtMs - picture.decodedAtMs);
     this.#counts.latency('inference', result.finishedAtMs - result.startedAtMs);
     this.#counts.latency('publish', sentAtMs - result.finishedAtMs);
+    if (!this.#tracer.isDue(sentAtMs)) return;
+    const { decodedAtMs } = picture;
+    const { startedAtMs, finishedAtMs: inferredAtMs } = result;
+    const times = { receivedAtMs, decodedAtMs, startedAtMs, inferredAtMs, sentAtMs };
+    this.#tracer.tell(ticks >>> 0, target.description.modelId, objects.length, times);
   }
 
   #onDetectFailed(target: AnalysisTarget, error: Error): void {

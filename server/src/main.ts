@@ -2,6 +2,7 @@ import { UnusableDatabase } from '@framelock/db';
 import pino from 'pino';
 import { type Config, ConfigurationError, parseConfig } from './config.ts';
 import { FramelockServer } from './FramelockServer.ts';
+import { startTracing } from './protocol/tracing/index.ts';
 
 /** EX_CONFIG of sysexits.h: a person has to change something first, so a supervisor should not try again. */
 const badConfiguration = 78;
@@ -18,6 +19,7 @@ function configOrExit(): Config {
 
 const config = configOrExit();
 const logger = pino({ name: 'server', level: config.logLevel });
+const tracing = await startTracing('framelock-server', (reason) => logger.warn({ reason }, 'traces'));
 const server = await FramelockServer.create({ config, logger }).catch((error: unknown) => {
   const forPerson = error instanceof ConfigurationError || error instanceof UnusableDatabase;
   if (forPerson) console.error(`the server can't start: ${error.message}`);
@@ -27,6 +29,7 @@ const server = await FramelockServer.create({ config, logger }).catch((error: un
 
 async function shutdown(reason: string): Promise<void> {
   await server.close(reason);
+  await tracing.close();
   process.exit(0);
 }
 process.once('SIGTERM', () => void shutdown('SIGTERM'));

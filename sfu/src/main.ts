@@ -1,6 +1,7 @@
 import { setLogEventListeners } from 'mediasoup';
 import { pino } from 'pino';
 import { HeartbeatLoop } from '@framelock/server/protocol';
+import { startTracing } from '@framelock/server/protocol/tracing';
 import { ConfigError, parseConfig, type Config } from './config.ts';
 import { ControlServer } from './control/ControlServer.ts';
 import { HlsHost } from './hls/HlsHost.ts';
@@ -17,6 +18,7 @@ async function start(config: Config): Promise<void> {
   setLogEventListeners({
     onerror: (namespace, message, error) => log.warn({ namespace, error: error?.message }, message),
   });
+  const tracing = await startTracing('framelock-sfu', (reason) => log.warn({ reason }, 'traces'));
   const node = await SfuNode.create({ ...config, log });
   const hls = HlsHost.create({ node, log });
   const control = await ControlServer.create({
@@ -61,6 +63,7 @@ async function start(config: Config): Promise<void> {
     setTimeout(() => process.exit(exitCode), 5_000).unref();
     heartbeat.close();
     await Promise.allSettled([node.close('shutdown'), control.close('shutdown'), hls.close()]);
+    await tracing.close();
     process.exit(exitCode);
   };
   for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => void stop(signal, 0));

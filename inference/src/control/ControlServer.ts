@@ -12,6 +12,7 @@ import {
   type RequestHandlers,
   RpcCallee,
 } from '@framelock/server/protocol';
+import { answersInTrace } from '@framelock/server/protocol/tracing';
 import { type WebSocket, WebSocketServer } from 'ws';
 import type { z } from 'zod';
 
@@ -120,6 +121,7 @@ export class ControlServer {
     const callee = new RpcCallee(inferenceControlContract, {
       send: (text) => socket.send(text),
       handlers: this.#options.handlersFor(serverId),
+      around: answersInTrace('inference'),
       onMalformed,
       onRefused: (method, error) => {
         this.#options.onRefused(error instanceof Refusal ? error.code : 'internal', method, error);

@@ -11,6 +11,7 @@ import {
   type ResultOf,
   RpcCaller,
 } from '../protocol/index.ts';
+import { tracedCall } from '../protocol/tracing/index.ts';
 
 /** Control messages are small, but a `dump` of a busy node is not. */
 const maxControlBytes = 8 * 1024 * 1024;
@@ -100,7 +101,11 @@ export class NodeConnection<C extends Contract> {
     if (!this.#open || !this.#caller) {
       return Promise.reject(new Refusal('unavailable', `the ${this.kind} node ${this.id} is not connected`));
     }
-    return this.#caller.request(method, params, timeoutMs);
+    const caller = this.#caller;
+    const attributes = { 'rpc.method': method, 'framelock.node_id': this.id };
+    return tracedCall(`${this.kind} ${method}`, attributes, (traceparent) =>
+      caller.request(method, params, timeoutMs, traceparent),
+    );
   }
 
   /**

@@ -5,7 +5,7 @@ import { Refusal, parseOrRefuse, refusalOf, refusalSchema } from './errors.ts';
  * One conversation over a message socket: the caller makes requests, the callee answers and sends events.
  * Signalling (browser -> server) and both control ports (server -> sfu, server -> inference) are such contracts.
  *
- * Wire, one JSON text per message: `{id, method, params}` -> `{id, result}` or `{id, error: {code, message, details?}}`;
+ * Wire, one JSON text per message: `{id, method, params, traceparent?}` -> `{id, result}` or `{id, error: {code, message, details?}}`;
  * `{event, data}` from the callee at any time. Nothing here knows a socket: text goes out through `send`.
  */
 export interface Contract {
@@ -30,6 +30,8 @@ const requestSchema = z.object({
   id: z.number().int().nonnegative(),
   method: z.string().max(64),
   params: z.unknown().optional(),
+  /** W3C Trace Context: the span that asks. Only between processes of ours. */
+  traceparent: z.string().max(64).optional(),
 });
 const answerSchema = z.object({
   id: z.number().int().nonnegative(),
@@ -76,6 +78,7 @@ export class RpcCaller<C extends Contract> {
     method: M,
     params: ParamsIn<C, M>,
     timeoutMs = this.#options.timeoutMs ?? 10_000,
+    traceparent?: string,
   ): Promise<ResultOf<C, M>> {
     if (this.#closed) return Promise.reject(new Refusal('unavailable', `cannot ask for ${method}: disconnected`));
     const id = this.#nextId++;
@@ -86,7 +89,7 @@ export class RpcCaller<C extends Contract> {
       }, timeoutMs);
       this.#pending.set(id, { method, resolve: (value) => resolve(value as ResultOf<C, M>), reject, timer });
       try {
-        this.#options.send(JSON.stringify({ id, method, params }));
+        this.#options.send(JSON.stringify({ id, method, params, traceparent }));
       } catch (error) {
         clearTimeout(timer);
         this.#pending.delete(id);
@@ -139,6 +142,8 @@ export interface RpcCalleeOptions<C extends Contract> {
   /** Requests answered at once; one more is refused with `rateLimited`. */
   maxInFlight?: number;
   onMalformed?(reason: MalformedReason): void;
+  /** Around each valid request, for traces; answers what `run` does. */
+  around?(method: string, traceparent: string | undefined, run: () => Promise<unknown>): Promise<unknown>;
   /** A request that was refused, or (when `error` is no Refusal) a bug or fault in its handler. */
   onRefused?(method: string, error: unknown): void;
 }
@@ -159,13 +164,13 @@ export class RpcCallee<C extends Contract> {
     if (message === undefined) return this.#options.onMalformed?.('notJson');
     const parsed = requestSchema.safeParse(message);
     if (!parsed.success) return this.#options.onMalformed?.('notAMessage');
-    const { id, method, params } = parsed.data;
+    const { id, method, params, traceparent } = parsed.data;
     if (this.#inFlight >= (this.#options.maxInFlight ?? 64)) {
       return this.#answer({ id, error: new Refusal('rateLimited', 'too many requests at once') });
     }
     this.#inFlight++;
     try {
-      this.#answer({ id, result: await this.#handle(method, params) });
+      this.#answer({ id, result: await this.#handle(method, params, traceparent) });
     } catch (error) {
       this.#options.onRefused?.(method, error);
       this.#answer({ id, error: refusalOf(error) });
@@ -174,12 +179,14 @@ export class RpcCallee<C extends Contract> {
     }
   }
 
-  #handle(method: string, params: unknown): unknown {
+  #handle(method: string, params: unknown, traceparent: string | undefined): unknown {
     // hasOwn: a hostile `__proto__` or `constructor` must not find an inherited property.
     if (!Object.hasOwn(this.#contract.requests, method))
       throw new Refusal('badRequest', `there is no request ${method}`);
     const valid = parseOrRefuse(this.#contract.requests[method]!.params, params ?? {}, method);
-    return this.#options.handlers[method as MethodOf<C>](valid as never);
+    const { around, handlers } = this.#options;
+    const run = () => handlers[method as MethodOf<C>](valid as never);
+    return around ? around(method, traceparent, async () => run()) : run();
   }
 
   emit<E extends EventOf<C>>(event: E, data: z.input<NonNullable<C['events'][E]>>): void {

@@ -7,6 +7,7 @@ import {
   type RequestHandlers,
   type SfuControlContract,
 } from '@framelock/server/protocol';
+import { answersInTrace } from '@framelock/server/protocol/tracing';
 import type { SfuMetrics } from '../metrics.ts';
 
 export interface ControlConnectionOptions {
@@ -42,6 +43,7 @@ export class ControlConnection {
     this.callee = new RpcCallee(sfuControlContract, {
       send: (text) => this.#send(text),
       handlers,
+      around: answersInTrace('sfu'),
       onMalformed: (reason) => this.#onMalformed(reason),
       onRefused: (method, error) => this.#onRefused(method, error),
     });
