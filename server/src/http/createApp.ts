@@ -20,6 +20,7 @@ import { addShareRoutes } from './shareRoutes.ts';
 import { addSourceRoutes } from './sourceRoutes.ts';
 import { serveClient } from './staticFiles.ts';
 import { addStreamRoutes } from './streamRoutes.ts';
+import { traceRequests } from './traceRequests.ts';
 import { addUserRoutes } from './userRoutes.ts';
 import { addWhepRoutes } from './whepRoutes.ts';
 import { addWhipRoutes } from './whipRoutes.ts';
@@ -46,6 +47,7 @@ export function createApp(http: HttpContext): OpenAPIHono {
       throw new Refusal('badRequest', `the request is not valid: ${problems.join('; ')}`);
     },
   });
+  app.use(traceRequests);
   app.use(securityHeaders);
   app.use(originCheck(http.access));
   app.use(auditChanges(http));

@@ -18,6 +18,7 @@ import {
   signalingContract,
   type SignalingContract,
 } from '../protocol/index.ts';
+import { traced } from '../protocol/tracing/index.ts';
 import type { LiveStream } from '../streams/LiveStream.ts';
 import type { StreamPeer } from '../streams/StreamPeer.ts';
 import type { Streams } from '../streams/Streams.ts';
@@ -29,6 +30,8 @@ const maxTransports = 4;
 /** Media Consumers of one peer. */
 const maxConsumers = 16;
 const joinWithinMs = 10_000;
+/** They come every second. */
+const untraced = new Set(['ping', 'reportPublisher', 'reportViewer', 'reportAnalysis']);
 
 export interface PeerOptions {
   socket: WebSocket;
@@ -81,6 +84,7 @@ export class Peer implements StreamPeer {
       send: (text) => this.#socket.send(text),
       handlers: this.#handlers(),
       maxInFlight: 32,
+      around: (method, _, run) => (untraced.has(method) ? run() : traced(`signaling ${method}`, {}, run)),
       onMalformed: (reason) => this.#socket.malformed(reason),
       onRefused: (method, error) => this.#refused(method, error),
     });
