@@ -5,10 +5,13 @@ import { PostgresConnection } from './PostgresConnection.ts';
 import { AccessStore } from './stores/AccessStore.ts';
 import { AuditStore } from './stores/AuditStore.ts';
 import { BrandStore } from './stores/BrandStore.ts';
+import { DeliveryStore } from './stores/DeliveryStore.ts';
 import { ExposureStore } from './stores/ExposureStore.ts';
+import { HistoryStore } from './stores/HistoryStore.ts';
 import { NodeStore } from './stores/NodeStore.ts';
 import { PublicationStore } from './stores/PublicationStore.ts';
 import { RecordingStore } from './stores/RecordingStore.ts';
+import { RuleStore } from './stores/RuleStore.ts';
 import { StreamStore } from './stores/StreamStore.ts';
 
 export interface DatabaseOptions {
@@ -26,9 +29,12 @@ export class Database {
   readonly nodes: NodeStore;
   readonly recordings: RecordingStore;
   readonly exposure: ExposureStore;
+  readonly history: HistoryStore;
   readonly brands: BrandStore;
   readonly access: AccessStore;
   readonly audit: AuditStore;
+  readonly rules: RuleStore;
+  readonly deliveries: DeliveryStore;
   readonly #connection: DatabaseConnection;
 
   private constructor(connection: DatabaseConnection) {
@@ -38,9 +44,12 @@ export class Database {
     this.nodes = new NodeStore(connection.drizzle);
     this.recordings = new RecordingStore(connection.drizzle);
     this.exposure = new ExposureStore(connection.drizzle);
+    this.history = new HistoryStore(connection);
     this.brands = new BrandStore(connection.drizzle);
     this.access = new AccessStore(connection.drizzle);
     this.audit = new AuditStore(connection.drizzle);
+    this.rules = new RuleStore(connection.drizzle);
+    this.deliveries = new DeliveryStore(connection.drizzle);
   }
 
   /** @throws UnusableDatabase where the folder is in use, or the database does not answer or refuses us. */

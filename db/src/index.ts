@@ -17,6 +17,18 @@ export type {
   ExposureStore,
   ListedAppearance,
 } from './stores/ExposureStore.ts';
+export type {
+  DetectionBatchRow,
+  DetectionModelRow,
+  EventRow,
+  HistoryRows,
+  HistoryStore,
+  NewHistory,
+  ObjectTrackRow,
+  ObjectTrackThumbnailRow,
+  PositionHeatmapRow,
+  VisualPropertiesRow,
+} from './stores/HistoryStore.ts';
 export type { NodeStore } from './stores/NodeStore.ts';
 export type { PublicationStore } from './stores/PublicationStore.ts';
 export type { KnownRecording, RecordingFacts, RecordingPosition, RecordingStore } from './stores/RecordingStore.ts';
@@ -31,3 +43,6 @@ export type {
   UserFacts,
 } from './stores/AccessStore.ts';
 export type { AuditStore, NewAuditEntry } from './stores/AuditStore.ts';
+export type { EventDeliveryRow, EventRuleRow, EventTargetRow } from './rulesSchema.ts';
+export type { DeliveryFigures, DeliveryStore, NewDelivery } from './stores/DeliveryStore.ts';
+export type { NewEventRule, NewEventTarget, RuleCounts, RuleStore } from './stores/RuleStore.ts';

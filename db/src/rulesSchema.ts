@@ -70,3 +70,7 @@ export const eventDeliveries = pgTable(
     index('event_deliveries_ended').on(table.endedAt),
   ],
 );
+
+export type EventTargetRow = typeof eventTargets.$inferSelect;
+export type EventRuleRow = typeof eventRules.$inferSelect;
+export type EventDeliveryRow = typeof eventDeliveries.$inferSelect;
