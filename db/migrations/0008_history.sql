@@ -184,4 +184,7 @@ CREATE INDEX "event_deliveries_waiting" ON "event_deliveries" USING btree ("targ
 CREATE INDEX "event_deliveries_newest" ON "event_deliveries" USING btree ("position");--> statement-breakpoint
 CREATE INDEX "event_deliveries_state" ON "event_deliveries" USING btree ("state","position");--> statement-breakpoint
 CREATE INDEX "event_deliveries_target" ON "event_deliveries" USING btree ("target_id","state","position");--> statement-breakpoint
-CREATE INDEX "event_deliveries_ended" ON "event_deliveries" USING btree ("ended_at");
+CREATE INDEX "event_deliveries_ended" ON "event_deliveries" USING btree ("ended_at");--> statement-breakpoint
+ALTER TABLE "detection_batches" ALTER COLUMN "messages" SET STORAGE EXTERNAL;--> statement-breakpoint
+ALTER TABLE "object_track_thumbnails" ALTER COLUMN "jpeg" SET STORAGE EXTERNAL;--> statement-breakpoint
+ALTER TABLE "object_tracks" SET (fillfactor = 70);

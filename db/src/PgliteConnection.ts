@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { Worker } from 'node:worker_threads';
 import { drizzle } from 'drizzle-orm/pg-proxy';
 import { migrate } from 'drizzle-orm/pg-proxy/migrator';
-import { type DatabaseConnection, type Drizzle, migrationsFolder } from './connection.ts';
+import { type BuiltQuery, type DatabaseConnection, type Drizzle, migrationsFolder } from './connection.ts';
 import { DataDirLock } from './DataDirLock.ts';
 import * as schema from './schema.ts';
 import { UnusableDatabase } from './UnusableDatabase.ts';
@@ -11,9 +11,10 @@ import { UnusableDatabase } from './UnusableDatabase.ts';
 type Question =
   | { kind: 'query'; sql: string; params: unknown[]; asArrays: boolean }
   | { kind: 'migrate'; statements: string[] }
+  | { kind: 'transaction'; queries: { sql: string; params: unknown[] }[] }
   | { kind: 'close' };
 export type PgliteRequest = Question & { id: number };
-export type PgliteAnswer = { id: number; rows: unknown[] } | { id: number; error: string };
+export type PgliteAnswer = { id: number; rows: unknown[] } | { id: number; error: string; code: string | undefined };
 
 /** Queries waiting for the thread; one more is an error, so that a stuck disk cannot eat the memory. */
 const maxWaiting = 2_000;
@@ -85,7 +86,8 @@ export class PgliteConnection implements DatabaseConnection {
   #receive(answer: PgliteAnswer): void {
     const waiting = this.#waiting.get(answer.id);
     this.#waiting.delete(answer.id);
-    if ('error' in answer) waiting?.reject(new Error(answer.error));
+    if ('error' in answer)
+      waiting?.reject(Object.assign(new Error(answer.error), answer.code === undefined ? {} : { code: answer.code }));
     else waiting?.resolve(answer.rows);
   }
 
@@ -93,6 +95,11 @@ export class PgliteConnection implements DatabaseConnection {
     this.#broken ??= error;
     for (const waiting of this.#waiting.values()) waiting.reject(this.#broken);
     this.#waiting.clear();
+  }
+
+  async transaction(queries: readonly BuiltQuery[]): Promise<Record<string, unknown>[][]> {
+    const built = queries.map((query) => query.toSQL());
+    return (await this.#ask({ kind: 'transaction', queries: built })) as Record<string, unknown>[][];
   }
 
   close(): Promise<void> {

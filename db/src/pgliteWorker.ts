@@ -17,6 +17,13 @@ async function run(request: PgliteRequest): Promise<unknown[]> {
     });
     return [];
   }
+  if (request.kind === 'transaction') {
+    return pglite.transaction(async (transaction) => {
+      const answers: unknown[] = [];
+      for (const { sql, params } of request.queries) answers.push((await transaction.query(sql, params)).rows);
+      return answers;
+    });
+  }
   const { rows } = await pglite.query(request.sql, request.params, {
     rowMode: request.asArrays ? 'array' : 'object',
   });
@@ -30,7 +37,8 @@ port.on('message', (request: PgliteRequest) => {
     try {
       answer = { id: request.id, rows: await run(request) };
     } catch (error) {
-      answer = { id: request.id, error: (error as Error).message };
+      const { message, code } = error as Error & { code?: string };
+      answer = { id: request.id, error: message, code };
     }
     port.postMessage(answer);
     if (request.kind === 'close') port.close();
