@@ -197,6 +197,8 @@ describe('documents', () => {
     const document = body as unknown as { openapi: string; paths: Record<string, object> };
     expect(document.openapi).toBe('3.1.0');
     expect(Object.keys(document.paths).sort()).toEqual([
+      '/api/docs',
+      '/api/openapi.json',
       '/api/v1/access',
       '/api/v1/appearances',
       '/api/v1/appearances.csv',
@@ -248,6 +250,10 @@ describe('documents', () => {
       '/hls/{streamId}/{publicationId}/{name}',
       '/metrics',
       '/readyz',
+      '/whep/{streamId}',
+      '/whep/{streamId}/{sessionId}',
+      '/whip/{streamId}',
+      '/whip/{streamId}/{sessionId}',
     ]);
     expect(Object.keys(document.paths['/api/v1/streams/{id}']!).sort()).toEqual(['delete', 'get', 'patch']);
   });

@@ -1,7 +1,6 @@
 import { OpenAPIHono } from '@hono/zod-openapi';
 import { HTTPException } from 'hono/http-exception';
-import { sessionCookie } from '../access/Access.ts';
-import { Refusal, type RefusalCode, refusalOf, refusalStatus, sessionRequestHeader } from '../protocol/index.ts';
+import { Refusal, type RefusalCode, refusalOf, refusalStatus } from '../protocol/index.ts';
 import { addAccessRoutes } from './accessRoutes.ts';
 import { auditChanges } from './auditChanges.ts';
 import { addBrandRoutes } from './brandRoutes.ts';
@@ -14,6 +13,8 @@ import { addHealthRoutes } from './healthRoutes.ts';
 import { describeHlsRoutes } from './hlsRoutes.ts';
 import { originCheck, securityHeaders } from './middleware.ts';
 import { addModelRoutes } from './modelRoutes.ts';
+import { apiDocument, type ApiDocument } from './openapi/apiDocument.ts';
+import { describeDocs, describeSdpRoutes } from './openapi/describeDoors.ts';
 import { addRecordingRoutes } from './recordingRoutes.ts';
 import { refusalHeaders } from './refusalHeaders.ts';
 import { addShareRoutes } from './shareRoutes.ts';
@@ -25,16 +26,6 @@ import { addUserRoutes } from './userRoutes.ts';
 import { addWhepRoutes } from './whepRoutes.ts';
 import { addWhipRoutes } from './whipRoutes.ts';
 import { addZoneRoutes } from './zoneRoutes.ts';
-
-const information = {
-  openapi: '3.1.0',
-  info: {
-    title: 'Framelock API',
-    version: '1',
-    description: 'Live video analytics: each box on the exact frame it was computed on.',
-  },
-  security: [{ token: [] }, { session: [] }] as Record<string, string[]>[],
-};
 
 /** All that the server answers over HTTP. */
 export function createApp(http: HttpContext): OpenAPIHono {
@@ -76,6 +67,7 @@ export function createApp(http: HttpContext): OpenAPIHono {
   addHealthRoutes(app, http);
   addWhipRoutes(app, http);
   addWhepRoutes(app, http);
+  for (const protocol of ['whip', 'whep'] as const) describeSdpRoutes(app, protocol);
   addDocs(app);
 
   const methods = methodsByPath(app);
@@ -94,13 +86,9 @@ export function createApp(http: HttpContext): OpenAPIHono {
 }
 
 function addDocs(app: OpenAPIHono): void {
-  app.openAPIRegistry.registerComponent('securitySchemes', 'token', { type: 'http', scheme: 'bearer' });
-  app.openAPIRegistry.registerComponent('securitySchemes', 'session', {
-    ...{ type: 'apiKey', in: 'cookie', name: sessionCookie },
-    description: `from a sign-in; what changes something needs the header ${sessionRequestHeader}: 1 as well`,
-  });
-  let document: ReturnType<typeof app.getOpenAPI31Document> | undefined;
-  const cached = () => (document ??= app.getOpenAPI31Document(information));
+  describeDocs(app);
+  let document: ApiDocument | undefined;
+  const cached = () => (document ??= apiDocument(app));
   app.get('/api/openapi.json', (context) => context.json(cached()));
   app.get('/api/docs', (context) => context.html(docsPage(cached())));
 }
