@@ -1,4 +1,4 @@
-import type { AnalysisView, HlsView } from '@framelock/server/protocol';
+import type { AnalysisView, HlsView, ZoneSettings, ZonesLive } from '@framelock/server/protocol';
 import { useIntervalFn } from '@vueuse/core';
 import { onScopeDispose, ref, shallowRef, watch, type Ref, type ShallowRef } from 'vue';
 import { accessNeeded, accessToken } from '../api/accessToken.ts';
@@ -57,6 +57,10 @@ export function usePlayer(setting: PlayerSetting) {
   /** What HLS of the Stream does; null = it is off, or nothing is known. */
   const hls = shallowRef<HlsView | null>(null);
   const timeline = shallowRef<Timeline>();
+  /** What is drawn on the picture; undefined = not told yet. */
+  const zones = shallowRef<ZoneSettings>();
+  /** Its figures in the shown picture. */
+  const zonesLive = shallowRef<ZonesLive>();
   let turn = 0;
 
   async function open(canvas: HTMLCanvasElement): Promise<void> {
@@ -102,6 +106,8 @@ export function usePlayer(setting: PlayerSetting) {
       readTimeline();
     });
     made.on('hls', (view) => (hls.value = view));
+    made.on('zones', (next) => (zones.value = next));
+    made.on('zonesLive', (next) => (zonesLive.value = next));
     made.on('viewers', (count) => (viewers.value = count));
     made.on('publication', (publication) => {
       published.value = publication !== null;
@@ -199,7 +205,10 @@ export function usePlayer(setting: PlayerSetting) {
     transport,
     hls,
     timeline,
+    zones,
+    zonesLive,
   };
   const copyPicture = () => player.value?.copyPicture();
-  return { ...facts, ...rewinding, retry, setLayer, copyPicture };
+  const setZones = (drawn: ZoneSettings) => player.value?.setZones(drawn);
+  return { ...facts, ...rewinding, retry, setLayer, copyPicture, setZones };
 }

@@ -6,6 +6,7 @@ import {
   type LayerTimeline,
   type ModelDescription,
   type PublicationView,
+  type ZoneSettings,
 } from '@framelock/server/protocol';
 import { unixNowMs } from '../signaling/ClockOffset.ts';
 import { LockController } from './LockController.ts';
@@ -19,6 +20,7 @@ import type { PictureClock } from './overlay/PictureClock.ts';
 import { OverlayCompositor } from './overlay/OverlayCompositor.ts';
 import { defaultOverlayOptions, type OverlayOptions } from './overlay/OverlayOptions.ts';
 import { VideoSwitch, type ComingVideo } from './overlay/VideoSwitch.ts';
+import { ZoneLayer } from './overlay/ZoneLayer.ts';
 import type { PlayerMode, PlayerStats } from './PlayerStats.ts';
 import { DetectionDelayMeter } from './stats/DetectionDelayMeter.ts';
 import { LatencyMeter } from './stats/LatencyMeter.ts';
@@ -52,6 +54,8 @@ export class FrameExactOverlay {
   readonly #layers = new LayerClock();
   /** By revision: whose timestamps its messages carry. */
   readonly #producers = new Map<number, string | undefined>();
+  /** What is drawn on the Stream's picture; its figures are shown with the pictures that they are of. */
+  readonly zones = new ZoneLayer();
   readonly counters = new OverlayCounters();
   readonly latency: LatencyMeter;
   readonly #options: FrameExactOverlayOptions;
@@ -81,6 +85,7 @@ export class FrameExactOverlay {
       buffer: this.#buffer,
       counters: this.counters,
       layers: this.#layers,
+      zones: this.zones,
       overlay: this.#overlay,
       onDrawn: (record, message, repaint) => this.#onDrawn(record, message, repaint),
     });
@@ -172,6 +177,7 @@ export class FrameExactOverlay {
     this.#picture = undefined;
     this.#buffer.reset(publicationId);
     this.#compositor.clearDescriptions();
+    this.zones.forgetFigures();
     this.#delays.clear();
     this.#lock.reset();
     this.latency.clear();
@@ -263,6 +269,12 @@ export class FrameExactOverlay {
   setOptions(options: Partial<OverlayOptions>): void {
     this.#overlay = { ...this.#overlay, ...options };
     this.#compositor.setOverlay(this.#overlay);
+  }
+
+  /** Zones or lines were drawn: at once also where the picture stands still. */
+  setZones(settings: ZoneSettings): void {
+    this.zones.setSettings(settings);
+    this.#compositor.redraw();
   }
 
   copyPicture(): PictureCopy | undefined {

@@ -1,4 +1,11 @@
-import type { AnalysisView, Delivery, HlsView, PublicationView } from '@framelock/server/protocol';
+import type {
+  AnalysisView,
+  Delivery,
+  HlsView,
+  PublicationView,
+  ZoneSettings,
+  ZonesLive,
+} from '@framelock/server/protocol';
 import type { LinkEnd } from '../rtc/Reconnector.ts';
 import type { PlayerStats } from './PlayerStats.ts';
 
@@ -12,6 +19,9 @@ export interface PlaybackEvents {
   onAnalysis(analysis: AnalysisView): void;
   onViewers(count: number): void;
   onDelivery(delivery: Delivery, hls: HlsView | null): void;
+  onZones(zones: ZoneSettings): void;
+  /** As of one analysed Frame of the Publication that was told last. */
+  onZonesLive(live: ZonesLive): void;
   /** It goes on by itself. */
   onLost(end: LinkEnd): void;
   /** It gave up. */

@@ -42,6 +42,7 @@ function opened() {
     overlay: { frames, latency: { clearFrames: none } } as unknown as FrameExactOverlay,
     events: {
       ...{ onStreamName: none, onPublication: none, onAnalysis: none, onViewers: none, onDelivery: none },
+      ...{ onZones: none, onZonesLive: none },
       ...{ onLost: lost, onFailed: none, onProblem: none, onTransport: (choice) => told.push(choice) },
     },
   });

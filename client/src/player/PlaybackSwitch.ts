@@ -111,6 +111,8 @@ export class PlaybackSwitch {
         events.onDelivery(delivery, hls);
         if (this.#chooser.setDelivery(delivery, performance.now())) this.#change();
       },
+      onZones: ifActive((zones) => events.onZones(zones)),
+      onZonesLive: ifActive((live) => events.onZonesLive(live)),
       onLost: (end) => (self() === this.#active ? this.#onLost(end) : this.#onTryLost(self(), end)),
       onFailed: (end) => (self() === this.#active ? this.#onFailed(end) : this.#onTryLost(self(), end)),
       onProblem: ifActive((code, message) => events.onProblem(code, message)),

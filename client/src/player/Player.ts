@@ -1,4 +1,4 @@
-import type { AnalysisView, HlsView, PublicationView } from '@framelock/server/protocol';
+import type { AnalysisView, HlsView, PublicationView, ZoneSettings, ZonesLive } from '@framelock/server/protocol';
 import type { LinkEnd } from '../rtc/Reconnector.ts';
 import { TypedEmitter } from '../signaling/TypedEmitter.ts';
 import { noPathCode } from '../rtc/ViewerLink.ts';
@@ -48,6 +48,10 @@ export interface PlayerEvents {
   transport: TransportChoice;
   /** What HLS of the Stream is doing; null = it is off. */
   hls: HlsView | null;
+  /** What is drawn on the Stream's picture. */
+  zones: ZoneSettings;
+  /** Figures of the shown picture, when they are others; undefined = none are known. */
+  zonesLive: ZonesLive | undefined;
   /** Synchronously after each composite; the record is reused. */
   drawn: DrawnRecord;
 }
@@ -80,6 +84,7 @@ export class Player {
   #viewers = 0;
   #streamName = '';
   #hls: HlsView | null = null;
+  #zonesLive: ZonesLive | undefined;
   #joinMs: number | null = null;
   #everPlayed = false;
   #isClosed = false;
@@ -124,6 +129,8 @@ export class Player {
         onAnalysis: (analysis) => this.#onAnalysis(analysis),
         onViewers: (count) => this.#events.emit('viewers', (this.#viewers = count)),
         onDelivery: (_, hls) => this.#events.emit('hls', (this.#hls = hls)),
+        onZones: (zones) => this.#onZones(zones),
+        onZonesLive: (live) => this.#overlay.zones.add(live),
         onLost: (end) => this.#onLost(end),
         onFailed: (end) => this.#onFailed(end),
         onProblem: (code, message) => this.#events.emit('problem', { code, message, fatal: false }),
@@ -174,6 +181,11 @@ export class Player {
     return this.#hls;
   }
 
+  /** What is drawn on the Stream's picture, as far as is known. */
+  get zones(): ZoneSettings {
+    return this.#overlay.zones.settings;
+  }
+
   /** Where one is in what can be watched; undefined where there is no past (WebRTC) or not yet. */
   get timeline(): Timeline | undefined {
     return this.#playbacks.active?.rewinding?.timeline;
@@ -209,7 +221,20 @@ export class Player {
       this.#everPlayed = true;
       if (this.#state !== 'playing' && this.#playbacks.active?.connected) this.#setState('playing');
     }
+    this.#tellFigures();
     this.#events.emit('drawn', record);
+  }
+
+  #onZones(zones: ZoneSettings): void {
+    this.#overlay.setZones(zones);
+    this.#events.emit('zones', zones);
+  }
+
+  #tellFigures(): void {
+    const { shown } = this.#overlay.zones;
+    if (shown === this.#zonesLive) return;
+    this.#zonesLive = shown;
+    this.#events.emit('zonesLive', shown);
   }
 
   #onLost({ reason, code }: LinkEnd): void {
@@ -321,6 +346,11 @@ export class Player {
 
   setOverlay(options: Partial<OverlayOptions>): void {
     this.#overlay.setOptions(options);
+  }
+
+  /** Drawn on this page: shown at once, before the server tells it. */
+  setZones(zones: ZoneSettings): void {
+    this.#onZones(zones);
   }
 
   /** The picture that is shown now, in the video's pixels and without boxes, to be kept; undefined before the first. */

@@ -96,6 +96,8 @@ export class WebRtcPlayback implements Playback {
       },
       onViewers: (count) => events.onViewers(count),
       onDelivery: (delivery, hls) => events.onDelivery(delivery, hls),
+      onZones: (zones) => events.onZones(zones),
+      onZonesLive: (live) => events.onZonesLive(live),
       onLayers: (layer) => (this.#layer = layer),
       onProblem: (code, message) => events.onProblem(code, message),
     });

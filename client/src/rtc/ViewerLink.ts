@@ -9,6 +9,8 @@ import {
   type PublicationView,
   type PublisherReport,
   type SignalingContract,
+  type ZoneSettings,
+  type ZonesLive,
 } from '@framelock/server/protocol';
 import type { Device } from 'mediasoup-client';
 import type { Consumer, ConsumerOptions, DataConsumer, Transport, TransportOptions } from 'mediasoup-client/types';
@@ -38,6 +40,9 @@ export interface ViewerLinkCallbacks {
   onViewers?(count: number): void;
   /** How viewers are to watch, and what HLS does; null = it is off for this Stream. */
   onDelivery?(delivery: Delivery, hls: HlsView | null): void;
+  /** What is drawn on the picture: on join, then on every change. */
+  onZones?(zones: ZoneSettings): void;
+  onZonesLive?(live: ZonesLive): void;
   onLayers?(spatialLayer: number | null): void;
   /** Something of the media could not be had; the rest goes on. */
   onProblem?(code: string, message: string): void;
@@ -121,6 +126,7 @@ export class ViewerLink implements Link {
     const { routerRtpCapabilities, publication, analysis, modelDescription, viewers, delivery, hls } = signaling.joined;
     this.#options.onJoined?.(signaling.joined);
     this.#options.onDelivery?.(delivery, hls);
+    this.#options.onZones?.(signaling.joined.zones);
     // Before anything is awaited: events from here on change it. Consuming begins when the device is loaded.
     this.#setPublication(publication);
     this.#options.onViewers?.(viewers);
@@ -150,6 +156,10 @@ export class ViewerLink implements Link {
       }),
       publisherReport: this.#inOrder((report) => options.onPublisherReport?.(report)),
       delivery: this.#inOrder(({ delivery, hls }) => options.onDelivery?.(delivery, hls)),
+      zones: this.#inOrder((zones) => options.onZones?.(zones)),
+      zonesLive: this.#inOrder(({ publicationId, live }) => {
+        if (this.#isCurrent(publicationId)) options.onZonesLive?.(live);
+      }),
       viewers: this.#inOrder(({ count }) => options.onViewers?.(count)),
       consumerLayers: ({ spatialLayer }) => options.onLayers?.(spatialLayer),
       consumerClosed: ({ consumerId }) => this.#onConsumerClosed(consumerId),

@@ -81,7 +81,7 @@ export class LiveStream {
     });
     this.zones = new StreamZones(options.zones, {
       onChanged: () => this.analysis.zonesChanged(),
-      tell: (event, data) => this.#emit(event, data),
+      tell: (event, data) => this.#emit(event, data, 'watch'),
     });
     this.analysis = new StreamAnalysis({
       ...{ streamId: this.id, modelId: options.modelId, analyses: options.analyses },
@@ -306,7 +306,7 @@ export class LiveStream {
 
   tellPublisherReport(report: EventData<SignalingContract, 'publisherReport'>): void {
     if (this.#publication) this.#publication.publisherReport = report;
-    for (const peer of this.#peers.values()) if (peer.role === 'watch') peer.emit('publisherReport', report);
+    this.#emit('publisherReport', report, 'watch');
   }
 
   /** Told by itself and not as a changed Publication: it comes every 2 s. */
@@ -388,8 +388,12 @@ export class LiveStream {
     return this.#writes;
   }
 
-  #emit<E extends EventOf<SignalingContract>>(event: E, data: EventData<SignalingContract, E>): void {
-    for (const peer of [...this.#peers.values()]) peer.emit(event, data);
+  #emit<E extends EventOf<SignalingContract>>(
+    event: E,
+    data: EventData<SignalingContract, E>,
+    role?: StreamPeer['role'],
+  ): void {
+    for (const peer of [...this.#peers.values()]) if (role === undefined || peer.role === role) peer.emit(event, data);
   }
 
   #tellViewers(): void {

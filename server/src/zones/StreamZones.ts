@@ -3,7 +3,7 @@ import type { EventData, SignalingContract, ZoneSettings, ZonesLive } from '../p
 export interface StreamZonesCallbacks {
   /** Whoever evaluates them has to hear of it. */
   onChanged(): void;
-  /** To all peers of the Stream. */
+  /** To all who watch the Stream. */
   tell<E extends 'zones' | 'zonesLive'>(event: E, data: EventData<SignalingContract, E>): void;
 }
 

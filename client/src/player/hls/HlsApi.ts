@@ -5,11 +5,16 @@ import {
   Refusal,
   refusalStatus,
   streamViewSchema,
+  zoneSettingsSchema,
+  zonesNowSchema,
   type ModelDescription,
   type RefusalCode,
   type StreamView,
+  type ZoneSettings,
+  type ZonesNow,
 } from '@framelock/server/protocol';
 import { isOurs } from '../../api/isOurs.ts';
+import type { z } from 'zod';
 import { unixNowMs } from '../../signaling/ClockOffset.ts';
 import { DateClock } from './DateClock.ts';
 
@@ -33,9 +38,21 @@ export class HlsApi {
   }
 
   async getStream(streamId: string): Promise<StreamView> {
-    const response = await this.#get(`/api/v1/streams/${encodeURIComponent(streamId)}`);
+    return this.#ask(`/api/v1/streams/${encodeURIComponent(streamId)}`, streamViewSchema);
+  }
+
+  async getZones(streamId: string): Promise<ZoneSettings> {
+    return this.#ask(`/api/v1/streams/${encodeURIComponent(streamId)}/zones`, zoneSettingsSchema);
+  }
+
+  async getZonesNow(streamId: string): Promise<ZonesNow> {
+    return this.#ask(`/api/v1/streams/${encodeURIComponent(streamId)}/zones/live`, zonesNowSchema);
+  }
+
+  async #ask<T extends z.ZodType>(path: string, schema: T): Promise<z.output<T>> {
+    const response = await this.#get(path);
     if (!response.ok) throw await refusalFrom(response);
-    const parsed = streamViewSchema.safeParse(await response.json().catch(() => undefined));
+    const parsed = schema.safeParse(await response.json().catch(() => undefined));
     if (!parsed.success) throw new Refusal('internal', "the server's answer is not understood; is it another version?");
     return parsed.data;
   }

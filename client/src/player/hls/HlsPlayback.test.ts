@@ -105,6 +105,8 @@ function playing() {
         }) as unknown as StreamView,
       findPlaylist: async () => ({ publicationId: stream.publicationId, folder: `http://x/${stream.publicationId}/` }),
       getModel: async () => undefined,
+      getZones: async () => ({ zones: [], lines: [], scale: null }),
+      getZonesNow: async () => ({ publicationId: null, live: null }),
       ...{ clock: new DateClock(), close: () => undefined },
     },
   });

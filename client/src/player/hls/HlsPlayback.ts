@@ -12,6 +12,7 @@ import type { HlsVideo } from './HlsVideo.ts';
 import { LiveFollower } from './LiveFollower.ts';
 import { momentPosition } from './momentPosition.ts';
 import { openHlsVideo } from './openHlsVideo.ts';
+import { ZonesPoll } from './ZonesPoll.ts';
 
 /** A stored Publication, played from its playlist alone. */
 export interface RecordedPublication {
@@ -33,7 +34,7 @@ export interface HlsPlaybackOptions {
   openVideo?: ((options: HlsMediaOptions) => Promise<HlsVideo>) | undefined;
 }
 
-type Api = Pick<HlsApi, 'getStream' | 'findPlaylist' | 'getModel' | 'clock' | 'close'>;
+type Api = Pick<HlsApi, 'getStream' | 'findPlaylist' | 'getModel' | 'getZones' | 'getZonesNow' | 'clock' | 'close'>;
 
 /** One Publication that plays. */
 interface Shown {
@@ -82,6 +83,7 @@ export class HlsPlayback implements Playback {
   #toldName = '';
   #toldProblem = '';
   #behindLiveMs: number | null = null;
+  readonly #zones: ZonesPoll | undefined;
   readonly #askedModels = new Set<string>();
   #wake: (() => void) | undefined;
   #closed = false;
@@ -90,7 +92,19 @@ export class HlsPlayback implements Playback {
     this.#options = options;
     this.#begin = { ...atLive, behindLiveS: options.behindLiveS };
     this.#api = options.api ?? new HlsApi(options.token);
+    this.#zones = options.recorded ? undefined : this.#pollZones(options);
     void this.#run();
+  }
+
+  #pollZones({ streamId, events, overlay }: HlsPlaybackOptions): ZonesPoll {
+    return new ZonesPoll({
+      getZones: () => this.#api.getZones(streamId),
+      getZonesNow: () => this.#api.getZonesNow(streamId),
+      onZones: (zones) => events.onZones(zones),
+      onZonesNow: ({ publicationId, live }) => {
+        if (live && publicationId === overlay.publicationId) events.onZonesLive(live);
+      },
+    });
   }
 
   get connected(): boolean {
@@ -392,6 +406,7 @@ export class HlsPlayback implements Playback {
     if (this.#closed) return;
     this.#closed = true;
     this.#closeShown();
+    this.#zones?.close();
     this.#api.close();
     this.#wake?.();
     void reason;

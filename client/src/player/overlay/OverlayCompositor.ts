@@ -5,19 +5,23 @@ import { CanvasSurface } from './CanvasSurface.ts';
 import { chooseBoxes, exactChoice, type BoxChoice } from './chooseBoxes.ts';
 import type { DetectionBuffer } from './DetectionBuffer.ts';
 import { drawDetections } from './drawDetections.ts';
-import type { DrawnBox, DrawnRecord, PictureCopy } from './DrawnRecord.ts';
+import { drawZones } from './drawZones.ts';
+import type { DrawnBox, DrawnRecord, PictureCopy, PictureRect } from './DrawnRecord.ts';
 import type { Picture } from './FrameSource.ts';
 import type { LayerClock } from './LayerClock.ts';
 import { letterbox } from './letterbox.ts';
 import type { OverlayOptions } from './OverlayOptions.ts';
 import { colorOfLabel } from './overlayPalette.ts';
 import { rtpClock, type PictureClock } from './PictureClock.ts';
+import { TrailLayer } from './TrailLayer.ts';
+import type { ZoneLayer } from './ZoneLayer.ts';
 
 export interface OverlayCompositorOptions {
   canvas: HTMLCanvasElement;
   buffer: DetectionBuffer;
   counters: OverlayCounters;
   layers: LayerClock;
+  zones?: ZoneLayer;
   overlay: OverlayOptions;
   /**
    * Synchronously after each composite. `message`: what exact boxes came from, or the newest of what others came from.
@@ -50,9 +54,13 @@ export class OverlayCompositor {
   /** Of the shown boxes. */
   #description: ModelDescription | undefined;
   #predictions = false;
+  readonly #trails = new TrailLayer();
+  readonly #speedOf: ((trackId: number) => string | undefined) | undefined;
 
   constructor(options: OverlayCompositorOptions) {
     this.#options = options;
+    const { zones } = options;
+    this.#speedOf = zones && ((trackId) => zones.speedOf(trackId));
     this.#overlay = options.overlay;
     this.#hidden = new Set(options.overlay.hiddenLabels);
     this.#surface = new CanvasSurface(options.canvas, () => this.redraw());
@@ -78,6 +86,7 @@ export class OverlayCompositor {
   setOverlay(overlay: OverlayOptions): void {
     this.#overlay = overlay;
     this.#hidden = new Set(overlay.hiddenLabels);
+    if (!overlay.trails) this.#trails.clear();
     this.redraw();
   }
 
@@ -180,13 +189,24 @@ export class OverlayCompositor {
     }
     context.drawImage(this.#image!, rect.x, rect.y, rect.width, rect.height);
     const boxes = this.#drawnBoxes();
-    drawDetections(context, rect, boxes, this.#overlay, pixelRatio);
+    const { zones } = this.#options;
+    zones?.show(record.analysedRtpTimestamp);
+    if (zones && this.#overlay.zones) drawZones(context, rect, zones.shapes, this.#overlay, pixelRatio);
+    if (this.#overlay.trails) this.#drawTrails(rect, boxes);
+    drawDetections(context, rect, boxes, this.#overlay, pixelRatio, this.#overlay.speeds ? this.#speedOf : undefined);
     record.kind = this.#choice.kind;
     record.boxes = boxes;
     record.boxesRtpTimestamp = this.#choice.boxesRtp;
     record.basedOnRtpTimestamp = this.#choice.message?.rtp ?? null;
     record.pictureRect = rect;
     record.drawnAtMs = unixNowMs();
+  }
+
+  #drawTrails(rect: PictureRect, boxes: readonly DrawnBox[]): void {
+    const { context, pixelRatio } = this.#surface;
+    const { publicationId, analysedRtpTimestamp: rtp, redraw } = this.#record;
+    if (!redraw && rtp !== null) this.#trails.add(publicationId, rtp, boxes);
+    this.#trails.draw(context, rect, this.#overlay.lineWidthPx * pixelRatio);
   }
 
   #drawnBoxes(): DrawnBox[] {

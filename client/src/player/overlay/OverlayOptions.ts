@@ -9,6 +9,12 @@ export interface OverlayOptions {
   minScore: number;
   /** Labels not to draw. */
   hiddenLabels: readonly string[];
+  /** Zones and lines of the Stream, with their figures. */
+  zones: boolean;
+  /** Where each object was in the last second, as a fading line. */
+  trails: boolean;
+  /** With the label, where the Stream has a scale for it. */
+  speeds: boolean;
   /** Live mode: draw predicted boxes (dashed, faded) on pictures without their own detections. */
   predictions: boolean;
   /** Line width of a box, CSS pixels. */
@@ -24,6 +30,9 @@ export const defaultOverlayOptions: Readonly<OverlayOptions> = {
   trackIds: false,
   minScore: 0,
   hiddenLabels: [],
+  zones: true,
+  trails: false,
+  speeds: true,
   predictions: true,
   lineWidthPx: 2,
   fontSizePx: 13,

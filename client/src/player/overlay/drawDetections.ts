@@ -1,13 +1,14 @@
 import type { DrawnBox, PictureRect } from './DrawnRecord.ts';
 import type { OverlayOptions } from './OverlayOptions.ts';
 
-/** Everything but the picture: boxes and their labels, over the picture already drawn in `rect`. */
+/** Boxes and their labels, over the picture already drawn in `rect`. `speedOf`: in words, where it is to be said. */
 export function drawDetections(
   context: CanvasRenderingContext2D,
   rect: PictureRect,
   boxes: readonly DrawnBox[],
   options: Readonly<OverlayOptions>,
   pixelRatio: number,
+  speedOf?: (trackId: number) => string | undefined,
 ): void {
   if (boxes.length === 0) return;
   context.save();
@@ -18,7 +19,7 @@ export function drawDetections(
   if (options.labels) {
     context.font = `600 ${Math.round(options.fontSizePx * pixelRatio)}px system-ui, sans-serif`;
     context.textBaseline = 'middle';
-    for (const box of boxes) drawLabel(context, rect, box, options, pixelRatio);
+    for (const box of boxes) drawLabel(context, rect, box, options, pixelRatio, speedOf?.(box.trackId));
   }
   context.restore();
 }
@@ -44,8 +45,9 @@ function drawLabel(
   box: DrawnBox,
   options: Readonly<OverlayOptions>,
   pixelRatio: number,
+  speed: string | undefined,
 ): void {
-  const words = labelWords(box, options);
+  const words = labelWords(box, options, speed);
   const height = Math.round(options.fontSizePx * 1.5 * pixelRatio);
   const padding = Math.round(5 * pixelRatio);
   const width = context.measureText(words).width + 2 * padding;
@@ -64,9 +66,10 @@ function drawLabel(
   context.fillText(words, x + padding, y + height / 2);
 }
 
-function labelWords(box: DrawnBox, { scores, trackIds }: Readonly<OverlayOptions>): string {
+function labelWords(box: DrawnBox, { scores, trackIds }: Readonly<OverlayOptions>, speed: string | undefined): string {
   const words = [box.label];
   if (trackIds && box.trackId !== 0) words.push(`#${box.trackId}`);
   if (scores) words.push(`${Math.round(box.score * 100)} %`);
+  if (speed !== undefined) words.push(speed);
   return words.join(' ');
 }
