@@ -3,7 +3,12 @@ import { once } from 'node:events';
 import type { AddressInfo } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { decode } from '@msgpack/msgpack';
-import { type DetectionMessage, detectionMessageSchema } from '@framelock/server/protocol';
+import {
+  type DetectionMessage,
+  detectionMessageSchema,
+  type HistoryBatch,
+  historyBatchSchema,
+} from '@framelock/server/protocol';
 import { unixMs, type VideoCodec } from '@framelock/server/protocol/tap';
 import {
   encodeClip,
@@ -23,6 +28,8 @@ import type { DetectRequest, DetectResult } from './detect/Detector.ts';
 import type { DetectorPool } from './detect/DetectorPool.ts';
 import { floatsPerPicture, type InputSpec, placePicture } from '@framelock/server/protocol/analysis';
 import { TensorSlots } from './detect/TensorSlots.ts';
+import { AnalysisHistory } from './history/AnalysisHistory.ts';
+import { HistoryReporters } from './history/HistoryReporters.ts';
 import { createMetrics } from './metrics.ts';
 import { NodeGallery } from './brands/NodeGallery.ts';
 
@@ -203,6 +210,13 @@ async function createRig(rig: Rig) {
   cleanups.push(() => decodePool.close('test'));
   const sender = await createSender(network, 11);
   const metrics = createMetrics();
+  const batches: HistoryBatch[] = [];
+  const histories = new HistoryReporters({
+    emit: (batch) => batches.push(historyBatchSchema.parse(batch)),
+    isHeard: () => true,
+    onDropped: (what, count) => metrics.historyDropped.inc({ what }, count),
+  });
+  cleanups.push(() => histories.close());
   const analysis = await Analysis.create({
     publicationId: 'pub-1',
     streamId: 'stream-1',
@@ -215,6 +229,11 @@ async function createRig(rig: Rig) {
     openExposure: () => {
       throw new Error('no brand model here');
     },
+    openHistory: () =>
+      new AnalysisHistory({
+        reporter: histories.open({ publicationId: 'pub-1', streamId: 'stream-1' }),
+        onZonesLive: () => {},
+      }),
     metrics,
     log: pino({ level: 'silent' }),
     onDescription: () => {},

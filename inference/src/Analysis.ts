@@ -1,4 +1,4 @@
-import { type AnalysisView, type ModelDescription, Refusal } from '@framelock/server/protocol';
+import { type AnalysisView, type ModelDescription, Refusal, type ZoneSettings } from '@framelock/server/protocol';
 import { encodeDetections } from '@framelock/server/protocol/analysis';
 import {
   readTapParameters,
@@ -9,50 +9,20 @@ import {
 } from '@framelock/server/protocol/tap';
 import type { Logger } from 'pino';
 import { AnalysisCounts } from './AnalysisCounts.ts';
+import type { AnalysisOptions, StartOptions } from './AnalysisOptions.ts';
 import { AnalysisTarget } from './AnalysisTarget.ts';
 import { BrandAnalysis } from './brands/BrandAnalysis.ts';
-import type { NodeGallery } from './brands/NodeGallery.ts';
 import type { DecodedReport, WaitingPicture } from './decode/decodeMessages.ts';
-import type { DecodePool } from './decode/DecodePool.ts';
 import type { DecodeStream } from './decode/DecodeStream.ts';
 import type { DetectResult } from './detect/Detector.ts';
-import type { DetectorLease, DetectorPool } from './detect/DetectorPool.ts';
-import type { ExposureReporter } from './exposure/ExposureReporter.ts';
-import type { Metrics } from './metrics.ts';
+import type { DetectorLease } from './detect/DetectorPool.ts';
+import type { AnalysisHistory } from './history/AnalysisHistory.ts';
 import { FrameTracer } from './FrameTracer.ts';
 import { DetectionPublisher } from './publish/DetectionPublisher.ts';
 
 const silentTapMs = 30_000;
 /** After the Detector gave up: how soon to ask for another, ms. */
 const reacquireEveryMs = 1000;
-
-export interface AnalysisOptions {
-  publicationId: string;
-  streamId: string;
-  /** Address for the Tap's UDP socket. */
-  host: string;
-  nodeSecret: string;
-  maxFps: number;
-  decodePool: DecodePool;
-  detectorPool: DetectorPool;
-  gallery: NodeGallery;
-  metrics: Metrics;
-  log: Logger;
-  openExposure(): ExposureReporter;
-  onDescription(description: ModelDescription): void;
-  /** Only where it was started with `posterEveryMs`. */
-  onPoster?(jpeg: Uint8Array): void;
-  /** The state or its reason changed; rates follow once a second anyway. */
-  onChange(): void;
-}
-
-export interface StartOptions {
-  modelId?: string;
-  tap: { remote: SocketAddress; rtpParameters: unknown; type: string };
-  feedUrl: string;
-  firstRevision: number;
-  posterEveryMs?: number | undefined;
-}
 
 /** The analysis of one Publication, from its Tap's packets to its detection messages. */
 export class Analysis {
@@ -61,6 +31,7 @@ export class Analysis {
   readonly #options: AnalysisOptions;
   readonly #counts: AnalysisCounts;
   readonly #brands: BrandAnalysis;
+  readonly #history: AnalysisHistory;
   readonly #tracer: FrameTracer;
   readonly #log: Logger;
   #receiver!: RtpReceiver;
@@ -92,6 +63,7 @@ export class Analysis {
     this.streamId = options.streamId;
     this.#counts = new AnalysisCounts(options.metrics);
     this.#brands = new BrandAnalysis(options);
+    this.#history = options.openHistory();
     this.#tracer = new FrameTracer(options);
     this.#log = options.log.child({ publicationId: options.publicationId, streamId: options.streamId });
   }
@@ -139,6 +111,7 @@ export class Analysis {
       throw new Refusal('gone', 'the analysis ended before its model was ready');
     }
     this.#nextRevision = options.firstRevision;
+    if (options.zones) this.#history.setZones(options.zones);
     const stream = this.#options.decodePool.openStream(
       tap.codec,
       {
@@ -210,6 +183,10 @@ export class Analysis {
     this.#options.onDescription(target.description);
   }
 
+  setZones(zones: ZoneSettings): void {
+    this.#history.setZones(zones);
+  }
+
   #letGoBefore(targetId: number): void {
     for (const target of this.#retired) {
       if (target.targetId >= targetId) continue;
@@ -273,19 +250,17 @@ export class Analysis {
     this.#analysedHeight = picture.height;
     const { objects } = result;
     const { ticks, width: frameWidth, height: frameHeight, receivedAtMs } = picture;
-    const { inputSpec } = target.lease.detector;
-    const change = target.scene.measure(tensor, inputSpec, frameWidth, frameHeight);
-    const trackIds = target.tracker.update(objects, ticks, { change });
-    if (target.namer) {
-      const seen = { tensor, spec: inputSpec, frameWidth, frameHeight };
-      this.#brands.analyse(target.namer, objects, trackIds, ticks, receivedAtMs, seen);
-    }
+    const { lease, tracker, namer, description } = target;
+    const seen = { tensor, spec: lease.detector.inputSpec, frameWidth, frameHeight };
+    const change = target.scene.measure(tensor, seen.spec, frameWidth, frameHeight);
+    const trackIds = tracker.update(objects, ticks, { change });
+    if (namer) this.#brands.analyse(namer, objects, trackIds, ticks, receivedAtMs, seen);
     const sentAtMs = unixMs();
     const { bytes, cut } = encodeDetections({
       publicationId: this.publicationId,
       rtpTimestamp: picture.ticks >>> 0,
       sequence: this.#sequence++,
-      revision: target.description.revision,
+      revision: description.revision,
       width: picture.width,
       height: picture.height,
       receivedAtMs: picture.receivedAtMs,
@@ -303,6 +278,9 @@ export class Analysis {
     this.#counts.latency('queue', result.startedAtMs - picture.decodedAtMs);
     this.#counts.latency('inference', result.finishedAtMs - result.startedAtMs);
     this.#counts.latency('publish', sentAtMs - result.finishedAtMs);
+    const naming = namer !== undefined;
+    const frame = { message: bytes, objects, trackIds, rtpTicks: ticks, wallMs: receivedAtMs, picture: seen };
+    this.#history.frame({ ...frame, description, naming, tracker });
     if (!this.#tracer.isDue(sentAtMs)) return;
     const { decodedAtMs } = picture;
     const { startedAtMs, finishedAtMs: inferredAtMs } = result;
@@ -389,6 +367,7 @@ export class Analysis {
     this.#waiting = undefined;
     this.#stream?.close();
     this.#brands.close();
+    this.#history.close();
     this.#log.info({ reason }, 'analysis ended');
   }
 
@@ -405,6 +384,7 @@ export class Analysis {
       dropped: this.#counts.dropped,
       feed: { connected: this.#publisher?.connected ?? false, dropped: this.#publisher?.dropped ?? 0 },
       retiredTargets: this.#retired.size,
+      history: this.#history.dump(),
     };
   }
 }

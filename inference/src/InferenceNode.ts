@@ -2,11 +2,13 @@ import {
   HeartbeatLoop,
   type InferenceControlContract,
   type ModelDescription,
+  type NodeFigures,
   type Opaque,
   Refusal,
   type RequestHandlers,
 } from '@framelock/server/protocol';
-import { readUdpDrops, type ReceiverCounts, type SocketAddress, unixMs } from '@framelock/server/protocol/tap';
+import { ProcessMeter } from '@framelock/server/protocol/node';
+import { readUdpDrops, type SocketAddress, unixMs } from '@framelock/server/protocol/tap';
 import type { Logger } from 'pino';
 import { Analysis } from './Analysis.ts';
 import { BrandEnroller } from './brands/BrandEnroller.ts';
@@ -18,7 +20,11 @@ import { ControlServer } from './control/ControlServer.ts';
 import { DecodePool } from './decode/DecodePool.ts';
 import { type DetectorLease, DetectorPool } from './detect/DetectorPool.ts';
 import { ExposureReporters } from './exposure/ExposureReporters.ts';
+import { AnalysisHistory } from './history/AnalysisHistory.ts';
+import { HistoryReporters } from './history/HistoryReporters.ts';
 import { createMetrics, type Metrics } from './metrics.ts';
+import { nodeFigures } from './nodeFigures.ts';
+import { PacketCounts } from './PacketCounts.ts';
 import packageJson from '../package.json' with { type: 'json' };
 
 /** Publications that this node says it can take; the server prefers nodes with room. */
@@ -34,14 +40,16 @@ export class InferenceNode {
   readonly #config: Config;
   readonly #log: Logger;
   readonly #metrics: Metrics;
+  readonly #meter = new ProcessMeter();
   readonly #catalogue: ModelCatalogue;
   readonly #gallery: NodeGallery;
   readonly #enroller: BrandEnroller | undefined;
   readonly #exposures: ExposureReporters;
+  readonly #histories: HistoryReporters;
   readonly #detectorPool: DetectorPool;
   readonly #decodePool: DecodePool;
   readonly #analyses = new Map<string, Analysis>();
-  readonly #counted = new WeakMap<Analysis, ReceiverCounts>();
+  readonly #packets: PacketCounts;
   /** Keeps the default Model loaded, so that the first Publication does not wait for it. */
   #defaultLease: DetectorLease | undefined;
   #defaultModelProblem: string | undefined;
@@ -62,6 +70,7 @@ export class InferenceNode {
     this.#catalogue = catalogue;
     this.#gallery = gallery;
     this.#metrics = createMetrics();
+    this.#packets = new PacketCounts(this.#metrics);
     this.#decodePool = new DecodePool({
       threads: config.DECODE_THREADS,
       onDied: (reason) => {
@@ -81,6 +90,11 @@ export class InferenceNode {
     this.#exposures = new ExposureReporters({
       emit: (report) => this.#control.emit('exposure', report),
       onDropped: (what, count) => this.#metrics.exposureDropped.inc({ what }, count),
+    });
+    this.#histories = new HistoryReporters({
+      emit: (batch) => this.#control.emit('history', batch),
+      isHeard: () => this.#control.callers > 0,
+      onDropped: (what, count) => this.#metrics.historyDropped.inc({ what }, count),
     });
     const { model } = gallery;
     this.#enroller = model
@@ -109,16 +123,18 @@ export class InferenceNode {
       onRefused: (reason, method, error) => node.#onRefused(reason, method, error),
     });
     node.#viewTimer = setInterval(() => void node.#emitViews(), viewEveryMs);
+    node.#histories.start();
     node.#heartbeats = new HeartbeatLoop({
       serverUrl: config.SERVER_URL,
       nodeSecret: config.NODE_SECRET,
-      describe: () => ({
+      describe: async () => ({
         nodeId: config.NODE_ID,
         kind: 'inference',
         controlUrl: node.controlUrl,
         capacity,
         load: node.#analyses.size,
         version: packageJson.version,
+        figures: await node.#figures(),
       }),
       onReachable: (reachable, reason) => {
         node.#metrics.serverReachable.set(reachable ? 1 : 0);
@@ -127,6 +143,13 @@ export class InferenceNode {
     });
     log.info({ nodeId: config.NODE_ID, controlUrl: node.controlUrl }, 'inference node listening');
     return node;
+  }
+
+  #figures(): Promise<NodeFigures> {
+    return nodeFigures({
+      ...{ meter: this.#meter, metrics: this.#metrics, decodePool: this.#decodePool },
+      ...{ detectorPool: this.#detectorPool, publications: this.#analyses.size },
+    });
   }
 
   /** `ws://…` of the control port. */
@@ -210,8 +233,14 @@ export class InferenceNode {
         this.#exposures.stored(publicationId, sequence);
         return {};
       },
-      setZones: () => ({}),
-      historyStored: () => ({}),
+      setZones: ({ publicationId, zones }) => {
+        this.#analysisOf(publicationId).setZones(zones);
+        return {};
+      },
+      historyStored: ({ runId, sequence }) => {
+        this.#histories.stored(runId, sequence);
+        return {};
+      },
       dump: () => this.dump(),
     };
   }
@@ -227,6 +256,11 @@ export class InferenceNode {
       detectorPool: this.#detectorPool,
       gallery: this.#gallery,
       openExposure: () => this.#exposures.open({ publicationId, streamId }),
+      openHistory: () =>
+        new AnalysisHistory({
+          reporter: this.#histories.open({ publicationId, streamId }),
+          onZonesLive: (live) => this.#control.emit('zonesLive', { publicationId, live }),
+        }),
       metrics: this.#metrics,
       log: this.#log,
       onDescription: (description) => this.#emitDescription(analysis, description),
@@ -261,7 +295,7 @@ export class InferenceNode {
 
   #end(analysis: Analysis, reason: string): void {
     if (this.#analyses.get(analysis.publicationId) === analysis) this.#analyses.delete(analysis.publicationId);
-    this.#countPackets(analysis);
+    this.#packets.count(analysis);
     analysis.close(reason);
   }
 
@@ -298,7 +332,7 @@ export class InferenceNode {
     const drops = this.#analyses.size > 0 ? await readUdpDrops() : undefined;
     if (drops) for (const analysis of this.#analyses.values()) analysis.countKernelDrops(drops);
     for (const analysis of this.#analyses.values()) {
-      this.#countPackets(analysis);
+      this.#packets.count(analysis);
       this.#emitView(analysis);
     }
     this.#exposures.tick();
@@ -321,35 +355,14 @@ export class InferenceNode {
     this.#control.emit('poster', { publicationId, jpegBase64 });
   }
 
-  /** The receivers count for themselves, per packet; the metrics take what was added since. */
-  #countPackets(analysis: Analysis): void {
-    const now = analysis.receiverCounts;
-    const before = this.#counted.get(analysis);
-    const added = (key: keyof ReceiverCounts): number => now[key] - (before?.[key] ?? 0);
-    const { packets, feedback, socketErrors } = this.#metrics;
-    packets.inc({ outcome: 'taken' }, added('packets'));
-    for (const outcome of [
-      'malformed',
-      'foreign',
-      'duplicate',
-      'late',
-      'reordered',
-      'lost',
-      'kernelDropped',
-    ] as const) {
-      packets.inc({ outcome }, added(outcome));
-    }
-    socketErrors.inc(added('socketErrors'));
-    feedback.inc({ kind: 'nack' }, added('nackedPackets'));
-    feedback.inc({ kind: 'pli' }, added('keyFrameRequests'));
-    this.#counted.set(analysis, { ...now });
-  }
-
   #scrape(): Promise<string> {
-    for (const analysis of this.#analyses.values()) this.#countPackets(analysis);
+    for (const analysis of this.#analyses.values()) this.#packets.count(analysis);
     this.#metrics.publications.set(this.#analyses.size);
     this.#metrics.queueLength.set({ queue: 'decode' }, this.#decodePool.waiting);
     this.#metrics.queueLength.set({ queue: 'inference' }, this.#detectorPool.waiting);
+    const { batches, bytes } = this.#histories.waiting;
+    this.#metrics.queueLength.set({ queue: 'history' }, batches);
+    this.#metrics.historyWaitingBytes.set(bytes);
     const provider = this.#default?.detector.executionProvider;
     if (provider) this.#metrics.executionProvider.set({ provider }, 1);
     return this.#metrics.registry.metrics();
@@ -364,6 +377,7 @@ export class InferenceNode {
     for (const timer of this.#orphanTimers.values()) clearTimeout(timer);
     for (const analysis of [...this.#analyses.values()]) this.#end(analysis, reason);
     this.#exposures.close();
+    await this.#histories.close();
     await this.#control?.close(reason);
     await this.#decodePool.close(reason);
     await this.#enroller?.close();
@@ -379,6 +393,7 @@ export class InferenceNode {
       defaultModelProblem: this.#defaultModelProblem ?? null,
       analyses: [...this.#analyses.values()].map((analysis) => analysis.dump()),
       exposures: this.#exposures.dump(),
+      history: this.#histories.dump(),
     };
   }
 }

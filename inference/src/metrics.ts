@@ -65,6 +65,17 @@ export function createMetrics() {
       labelNames: ['what'] as const,
       registers,
     }),
+    historyDropped: new Counter({
+      name: 'framelock_history_dropped_total',
+      help: 'Of history, given up unstored: batches with the last reports of tracks and events; pictures of ObjectTracks there was no time or room for',
+      labelNames: ['what'] as const,
+      registers,
+    }),
+    historyWaitingBytes: new Gauge({
+      name: 'framelock_history_waiting_bytes',
+      help: 'Memory of the history that waits to be stored by the server, roughly',
+      registers,
+    }),
     messageBytes: new Counter({
       name: 'framelock_detection_message_bytes_total',
       help: 'Bytes of detection messages sent',
@@ -84,7 +95,7 @@ export function createMetrics() {
     publications: new Gauge({ name: 'framelock_publications', help: 'Publications on this node', registers }),
     queueLength: new Gauge({
       name: 'framelock_queue_length',
-      help: 'decode: Frames given to decode threads and not yet decoded; inference: pictures that wait for an InferenceSession',
+      help: 'decode: Frames given to decode threads and not yet decoded; inference: pictures that wait for an InferenceSession; history: batches that wait to be stored',
       labelNames: ['queue'] as const,
       registers,
     }),

@@ -71,6 +71,11 @@ export class ControlServer {
     return `ws://${address.includes(':') ? `[${address}]` : address}:${port}`;
   }
 
+  /** Connections of servers. */
+  get callers(): number {
+    return this.#callees.size;
+  }
+
   get closed(): boolean {
     return this.#closed;
   }

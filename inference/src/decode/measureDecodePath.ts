@@ -15,6 +15,8 @@ import type { DetectRequest } from '../detect/Detector.ts';
 import type { DetectorPool } from '../detect/DetectorPool.ts';
 import { floatsPerPicture, type InputSpec, placePicture } from '@framelock/server/protocol/analysis';
 import { TensorSlots } from '../detect/TensorSlots.ts';
+import { AnalysisHistory } from '../history/AnalysisHistory.ts';
+import { HistoryReporters } from '../history/HistoryReporters.ts';
 import { createMetrics } from '../metrics.ts';
 import { NodeGallery } from '../brands/NodeGallery.ts';
 
@@ -106,6 +108,7 @@ async function measure(): Promise<void> {
   };
   const lease = { detector, modelId: 'null', name: 'null', release: () => {} };
   const decodePool = new DecodePool({ threads: 1 });
+  const histories = new HistoryReporters({ emit: () => {}, isHeard: () => false, onDropped: () => {} });
   const analysis = await Analysis.create({
     publicationId: 'bench',
     streamId: 'bench',
@@ -118,6 +121,11 @@ async function measure(): Promise<void> {
     openExposure: () => {
       throw new Error('no brand model here');
     },
+    openHistory: () =>
+      new AnalysisHistory({
+        reporter: histories.open({ publicationId: 'bench', streamId: 'bench' }),
+        onZonesLive: () => {},
+      }),
     metrics: createMetrics(),
     log: pino({ level: 'silent' }),
     onDescription: () => {},

@@ -67,6 +67,11 @@ export class Tracker {
     this.#table = new TrackTable(this.#parameters);
   }
 
+  /** A confirmed one that is out of sight for longer is over. */
+  get keepSeconds(): number {
+    return this.#parameters.keepSeconds;
+  }
+
   /** Camera cuts so far, told or found. */
   get cuts(): number {
     return this.#cuts;
