@@ -14,7 +14,7 @@ import { Doctor } from './doctor/Doctor.ts';
 import { DoctorSessions } from './doctor/DoctorSessions.ts';
 import { Exposures } from './exposure/Exposures.ts';
 import { HlsNodes } from './hls/HlsNodes.ts';
-import { HlsProxy } from './hls/HlsProxy.ts';
+import { HlsProxy, maxWaiting as maxHlsWaiting } from './hls/HlsProxy.ts';
 import { RecordingDownload } from './hls/RecordingDownload.ts';
 import { History } from './history/History.ts';
 import { createApp } from './http/createApp.ts';
@@ -32,6 +32,7 @@ import { SignalingServer } from './signaling/SignalingServer.ts';
 import { SourceFiles } from './sources/SourceFiles.ts';
 import { Sources } from './sources/Sources.ts';
 import { Streams } from './streams/Streams.ts';
+import { SystemMonitor } from './system/SystemMonitor.ts';
 import { WhepEndpoint } from './whep/WhepEndpoint.ts';
 import { WhipEndpoint } from './whip/WhipEndpoint.ts';
 
@@ -68,6 +69,7 @@ export class FramelockServer {
   readonly #brands: Brands;
   readonly #hls: HlsProxy;
   readonly #doctorSessions: DoctorSessions;
+  readonly #system: SystemMonitor;
   readonly #signaling: SignalingServer;
   readonly #whip: WhipEndpoint;
   readonly #whep: WhepEndpoint;
@@ -155,6 +157,10 @@ export class FramelockServer {
     this.#whip = new WhipEndpoint({ streams: this.#streams, logger, maxSessions, postsPerMinute });
     this.#whep = new WhepEndpoint({ streams: this.#streams, logger, maxSessions: maxPeers });
     this.door = door;
+    this.#system = SystemMonitor.create({
+      ...{ metrics, database, registry: this.#registry, hlsWaitingLimit: maxHlsWaiting },
+      liveStreams: () => this.#streams.all,
+    });
     this.#http = this.#createHttp();
     addServerGauges(metrics, {
       ...{ streams: this.#streams, analyses: this.#analyses, signaling: this.#signaling, whip: this.#whip },
@@ -286,6 +292,7 @@ export class FramelockServer {
       whep: this.#whep,
       whipPostsPerMinute: this.#config.whipPostsPerMinute,
       clientDist: this.#config.clientDist,
+      system: this.#system,
       readiness: () => this.#readiness(),
       onFault: (error, method, path) => this.#logger.error({ err: error, method, path }, 'a request failed'),
     });
@@ -362,6 +369,7 @@ export class FramelockServer {
     this.#closing ??= (async () => {
       this.#logger.info({ reason }, 'closing');
       clearTimeout(this.#beatTimer);
+      this.#system.close();
       const streamsClosed = this.#streams.close('serverStopped');
       this.#signaling.close(reason);
       this.#whip.close(reason);

@@ -5,6 +5,7 @@ import {
   type Contract,
   type EventData,
   type EventOf,
+  type NodeFigures,
   type NodeHeartbeat,
   type RequestHandlers,
   RpcCallee,
@@ -27,6 +28,8 @@ export class FakeNode<C extends Contract> {
   handlers: RequestHandlers<C>;
   /** Where its HLS origin is said to be. */
   hlsUrl: string | undefined;
+  /** What it says of itself, right or wrong. */
+  figures: unknown;
   readonly #options: FakeNodeOptions<C>;
   readonly #http: Server;
   readonly #port: number;
@@ -57,7 +60,8 @@ export class FakeNode<C extends Contract> {
     const { nodeId, kind } = this.#options;
     const controlUrl = `ws://127.0.0.1:${this.#port}`;
     const hls = this.hlsUrl === undefined ? {} : { hlsUrl: this.hlsUrl };
-    return { nodeId, kind, controlUrl, capacity: 10, load: 0, version: 'fake', ...hls };
+    const figures = this.figures === undefined ? {} : { figures: this.figures as NodeFigures };
+    return { nodeId, kind, controlUrl, capacity: 10, load: 0, version: 'fake', ...hls, ...figures };
   }
 
   get connections(): number {

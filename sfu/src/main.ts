@@ -1,10 +1,12 @@
 import { setLogEventListeners } from 'mediasoup';
 import { pino } from 'pino';
 import { HeartbeatLoop } from '@framelock/server/protocol';
+import { ProcessMeter } from '@framelock/server/protocol/node';
 import { startTracing } from '@framelock/server/protocol/tracing';
 import { ConfigError, parseConfig, type Config } from './config.ts';
 import { ControlServer } from './control/ControlServer.ts';
 import { HlsHost } from './hls/HlsHost.ts';
+import { nodeFigures } from './nodeFigures.ts';
 import { SfuNode } from './SfuNode.ts';
 import packageJson from '../package.json' with { type: 'json' };
 
@@ -35,16 +37,18 @@ async function start(config: Config): Promise<void> {
       `cannot listen on CONTROL_HOST ${config.controlHost} CONTROL_PORT ${config.controlPort}: ${error.code}`,
     );
   });
+  const meter = new ProcessMeter();
   const heartbeat = new HeartbeatLoop({
     serverUrl: config.serverUrl,
     nodeSecret: config.nodeSecret,
-    describe: () => ({
+    describe: async () => ({
       nodeId: config.nodeId,
       kind: 'sfu',
       controlUrl: control.url,
       capacity: config.workers * publicationsPerWorker,
       load: node.counts().publications,
       version: packageJson.version,
+      figures: await nodeFigures(node, hls, meter),
       ...(hls.url ? { hlsUrl: hls.url } : {}),
     }),
     onReachable: (reachable, reason) => {

@@ -3,7 +3,7 @@ import type { EncodedFrame, VideoCodec } from '@framelock/server/protocol/tap';
 import type { DecodedReport, DecodeTarget, FromDecodeThread, ToDecodeThread } from './decodeMessages.ts';
 
 /** Frames given to the thread and not reported yet; more means that decoding can't keep up: one second at 30 fps. */
-const maxUndecoded = 30;
+export const maxUndecoded = 30;
 
 export interface DecodeStreamEvents {
   onDecoded(report: DecodedReport): void;

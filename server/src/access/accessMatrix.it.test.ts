@@ -80,6 +80,7 @@ const rows: Row[] = [
   { route: `GET ${v1}/access`, who: 'public' },
   { route: `POST ${v1}/login`, who: 'public', ...json() },
   { route: 'GET /metrics', who: 'watchAll' },
+  { route: `GET ${v1}/system`, who: 'watchAll' },
   { route: 'POST /internal/nodes/heartbeat', who: 'node', ...json() },
 
   { route: `POST ${v1}/logout`, who: 'user', destroys: true },

@@ -16,6 +16,7 @@ import type { Recordings } from '../recordings/Recordings.ts';
 import type { SourceFiles } from '../sources/SourceFiles.ts';
 import type { Sources } from '../sources/Sources.ts';
 import type { Streams } from '../streams/Streams.ts';
+import type { SystemMonitor } from '../system/SystemMonitor.ts';
 import type { WhepEndpoint } from '../whep/WhepEndpoint.ts';
 import type { WhipEndpoint } from '../whip/WhipEndpoint.ts';
 
@@ -50,6 +51,7 @@ export interface HttpContext {
   /** Of one address, by WHIP and by WHEP each. */
   whipPostsPerMinute: number;
   clientDist: string;
+  system: SystemMonitor;
   readiness(): Promise<Readiness>;
   onFault(error: unknown, method: string, path: string): void;
 }

@@ -22,6 +22,7 @@ import { addSourceRoutes } from './sourceRoutes.ts';
 import { serveClient } from './staticFiles.ts';
 import { addStreamRoutes } from './streamRoutes.ts';
 import { traceRequests } from './traceRequests.ts';
+import { addSystemRoutes } from './systemRoutes.ts';
 import { addUserRoutes } from './userRoutes.ts';
 import { addWhepRoutes } from './whepRoutes.ts';
 import { addWhipRoutes } from './whipRoutes.ts';
@@ -65,6 +66,7 @@ export function createApp(http: HttpContext): OpenAPIHono {
   addExposureRoutes(app, http);
   describeHlsRoutes(app);
   addHealthRoutes(app, http);
+  addSystemRoutes(app, http);
   addWhipRoutes(app, http);
   addWhepRoutes(app, http);
   for (const protocol of ['whip', 'whep'] as const) describeSdpRoutes(app, protocol);

@@ -64,6 +64,11 @@ export class NodeRegistry {
     return [...this.#inferences.values()].filter((node) => node.open);
   }
 
+  /** Also those that are being dialled again. */
+  get nodes(): (SfuNode | InferenceNode)[] {
+    return [...this.#sfus.values(), ...this.#inferences.values()];
+  }
+
   /** Seconds since each node was heard of, by its id. */
   *heartbeatAges(): Iterable<[string, number]> {
     for (const [nodeId, heardAtMs] of this.#heardAtMs) yield [nodeId, (performance.now() - heardAtMs) / 1_000];
@@ -77,7 +82,8 @@ export class NodeRegistry {
   /** A heartbeat that came to this server. */
   async heartbeat(heartbeat: NodeHeartbeat): Promise<void> {
     this.#heard(heartbeat);
-    const { nodeId: id, ...rest } = heartbeat;
+    // Other replicas have no use for the figures, and the database none for a write of them each second.
+    const { nodeId: id, figures: _figures, ...rest } = heartbeat;
     try {
       await this.#options.store.seen({ id, ...rest });
     } catch (error) {

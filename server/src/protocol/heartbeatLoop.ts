@@ -5,7 +5,7 @@ export interface HeartbeatLoopOptions {
   serverUrl: string;
   nodeSecret: string;
   /** Asked before each beat, since load changes. */
-  describe(): NodeHeartbeat;
+  describe(): NodeHeartbeat | Promise<NodeHeartbeat>;
   /** Told on the first success and on each change between reached and not reached. */
   onReachable?(reachable: boolean, reason?: string): void;
 }
@@ -29,7 +29,7 @@ export class HeartbeatLoop {
       const response = await fetch(new URL('/internal/nodes/heartbeat', serverUrl), {
         method: 'POST',
         headers: { authorization: `Bearer ${nodeSecret}`, 'content-type': 'application/json' },
-        body: JSON.stringify(describe()),
+        body: JSON.stringify(await describe()),
         signal: AbortSignal.timeout(heartbeatEveryMs * 3),
       });
       if (!response.ok) problem = `the server answered ${response.status}`;

@@ -22,5 +22,6 @@ export * from './rules.ts';
 export * from './sfuControl.ts';
 export * from './signaling.ts';
 export * from './source.ts';
+export * from './system.ts';
 export * from './visualProperties.ts';
 export * from './zones.ts';

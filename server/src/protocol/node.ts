@@ -1,2 +1,3 @@
 /** What server and nodes share beside the wire, for Node only: browsers have no node:crypto. */
 export * from './hlsOriginToken.ts';
+export * from './ProcessMeter.ts';

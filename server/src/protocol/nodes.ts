@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { idSchema } from './ids.ts';
+import { nodeFiguresSchema } from './system.ts';
 
 /** A node is forgotten when its last heartbeat is older than this. */
 export const nodeTimeoutMs = 6_000;
@@ -20,6 +21,8 @@ export const nodeHeartbeatSchema = z.object({
     .url({ protocol: /^https?$/ })
     .max(200)
     .optional(),
+  /** For the system page. Those of a node of another version are done without: it must not be lost for them. */
+  figures: nodeFiguresSchema.optional().catch(undefined),
 });
 export type NodeHeartbeat = z.infer<typeof nodeHeartbeatSchema>;
 

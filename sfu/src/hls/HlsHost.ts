@@ -32,7 +32,7 @@ const backoffMs = { least: 250, most: 10_000 };
 /** One that ran so long was well. */
 const wellAfterMs = 30_000;
 /** Detections that wait in the channel of a process that does not read: more are dropped. */
-const maxWaiting = 512;
+export const maxWaiting = 512;
 
 /**
  * The sfu's hls process: packagers and their origin, apart from everything that WebRTC needs. It is started again when it
@@ -84,6 +84,11 @@ export class HlsHost {
 
   get pid(): number | undefined {
     return this.#child?.pid;
+  }
+
+  /** Detections in the channel to it. */
+  get waiting(): number {
+    return this.#waiting;
   }
 
   get taps(): number {

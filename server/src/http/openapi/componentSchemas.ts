@@ -68,7 +68,8 @@ export function componentSchemas(): Record<string, JsonSchema> {
 /** Undefined for what is never JSON: some schemas are of MessagePack, with bytes in them. */
 function jsonSchemaOf(name: string, schema: z.ZodType): JsonSchema | undefined {
   const scratch = new OpenAPIHono();
-  scratch.openAPIRegistry.register(name, schema);
+  // A schema made before the library was loaded has none of its methods; a copy made now has.
+  scratch.openAPIRegistry.register(name, schema.clone());
   try {
     const { components } = scratch.getOpenAPI31Document({ openapi: '3.1.0', info: { title: '', version: '' } });
     return withPlainPatterns(components?.schemas?.[name] as JsonSchema);
