@@ -1,9 +1,14 @@
-import type { z } from '@hono/zod-openapi';
+import { z } from '@hono/zod-openapi';
 import { errorBodySchema } from '../protocol/index.ts';
 
 /** For `responses` of a route: a JSON body of this schema. */
 export function json<T extends z.ZodType>(schema: T, description: string) {
   return { description, content: { 'application/json': { schema } } };
+}
+
+/** For `body` of a route that takes bytes. For the document: a route reads and checks them itself. */
+export function bytesBody(mediaType: string) {
+  return { required: true, content: { [mediaType]: { schema: z.string().openapi({ format: 'binary' }) } } };
 }
 
 const errorNames = {

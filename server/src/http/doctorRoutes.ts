@@ -67,7 +67,7 @@ export function addDoctorSessionRoutes(app: OpenAPIHono, http: HttpContext): voi
       summary: 'A test connection for the check of the publish page; ends by itself after 30 s',
       description: 'Body and answer are SDP, as for WHIP. DELETE of `Location` ends it.',
       middleware: [requests, publishersOnly, takes(sdp), atMost(maxSdpBytes)],
-      request: {},
+      request: { body: { required: true, content: { [sdp]: { schema: z.string() } } } },
       responses: {
         201: { description: 'the answer', content: { [sdp]: { schema: z.string() } } },
         ...errors(400, 401, 403, 413, 415, 422, 429, 503),

@@ -1,7 +1,7 @@
 import type { ReadableStream as WebStream } from 'node:stream/web';
 import { createRoute, type OpenAPIHono, z } from '@hono/zod-openapi';
 import { Refusal, sourceFileListSchema, sourceFileSchema } from '../protocol/index.ts';
-import { errors, json } from './answers.ts';
+import { bytesBody, errors, json } from './answers.ts';
 import type { HttpContext } from './context.ts';
 import { needs } from './middleware.ts';
 
@@ -31,7 +31,7 @@ export function addFileRoutes(app: OpenAPIHono, http: HttpContext): void {
       summary: 'Upload a video file; the body is the file',
       description: 'Content-Type `application/octet-stream` or a video type. The answer says the name that it got.',
       middleware: [admin],
-      request: { query: z.object({ name: z.string().min(1).max(500) }) },
+      request: { query: z.object({ name: z.string().min(1).max(500) }), body: bytesBody('application/octet-stream') },
       responses: { 201: json(sourceFileSchema, 'the file'), ...errors(400, 401, 403, 409, 413, 415, 422, 429) },
     }),
     async (context) => {

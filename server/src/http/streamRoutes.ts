@@ -14,7 +14,7 @@ import {
   streamViewSchema,
 } from '../protocol/index.ts';
 import { maxPosterBytes } from '../streams/PosterStore.ts';
-import { errors, json } from './answers.ts';
+import { bytesBody, errors, json } from './answers.ts';
 import type { HttpContext } from './context.ts';
 import { atMost, maxJsonBytes, needs, needsOfStream, takes } from './middleware.ts';
 import { originOfRequest, streamView } from './streamView.ts';
@@ -152,7 +152,7 @@ export function addStreamRoutes(app: OpenAPIHono, http: HttpContext): void {
       path: '/api/v1/streams/{id}/poster',
       summary: 'Set the picture of a live Stream (JPEG, at most 200 KiB); for its publisher',
       middleware: [takes('image/jpeg'), atMost(maxPosterBytes)],
-      request: { params },
+      request: { params, body: bytesBody('image/jpeg') },
       responses: { 204: { description: 'taken' }, ...errors(400, 401, 403, 404, 409, 413, 415) },
     }),
     async (context) => {
