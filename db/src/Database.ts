@@ -8,6 +8,7 @@ import { BrandStore } from './stores/BrandStore.ts';
 import { DeliveryStore } from './stores/DeliveryStore.ts';
 import { ExposureStore } from './stores/ExposureStore.ts';
 import { HistoryStore } from './stores/HistoryStore.ts';
+import { HistoryQueries } from './stores/HistoryQueries.ts';
 import { NodeStore } from './stores/NodeStore.ts';
 import { PublicationStore } from './stores/PublicationStore.ts';
 import { RecordingStore } from './stores/RecordingStore.ts';
@@ -33,6 +34,7 @@ export class Database {
   readonly brands: BrandStore;
   readonly access: AccessStore;
   readonly audit: AuditStore;
+  readonly historyQueries: HistoryQueries;
   readonly rules: RuleStore;
   readonly deliveries: DeliveryStore;
   readonly #connection: DatabaseConnection;
@@ -48,6 +50,7 @@ export class Database {
     this.brands = new BrandStore(connection.drizzle);
     this.access = new AccessStore(connection.drizzle);
     this.audit = new AuditStore(connection.drizzle);
+    this.historyQueries = new HistoryQueries(connection.drizzle);
     this.rules = new RuleStore(connection.drizzle);
     this.deliveries = new DeliveryStore(connection.drizzle);
   }

@@ -1,4 +1,5 @@
 export { Database, type DatabaseOptions } from './Database.ts';
+export { DataDirLock } from './DataDirLock.ts';
 export { UnusableDatabase } from './UnusableDatabase.ts';
 export type { BrandImageRow, BrandRow, NodeRow, PublicationRow, RecordingRow, StreamRow } from './schema.ts';
 export type {
@@ -46,3 +47,6 @@ export type { AuditStore, NewAuditEntry } from './stores/AuditStore.ts';
 export type { EventDeliveryRow, EventRuleRow, EventTargetRow } from './rulesSchema.ts';
 export type { DeliveryFigures, DeliveryStore, NewDelivery } from './stores/DeliveryStore.ts';
 export type { NewEventRule, NewEventTarget, RuleCounts, RuleStore } from './stores/RuleStore.ts';
+export type { PropertiesPointRow } from './history/propertiesPoints.ts';
+export type { TrackPosition, TrackRow, TrackScope } from './history/trackRows.ts';
+export type { BatchPosition, EventPosition, EventScope, HistoryQueries } from './stores/HistoryQueries.ts';
