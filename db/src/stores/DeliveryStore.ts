@@ -135,6 +135,20 @@ export class DeliveryStore {
       .where(and(eq(eventDeliveries.id, id), isWaiting));
   }
 
+  /** All that waits for a target waits so long at least. */
+  async postpone(targetId: string, delayMs: number): Promise<void> {
+    await this.#drizzle
+      .update(eventDeliveries)
+      .set({ nextAttemptAt: inMs(delayMs) })
+      .where(
+        and(
+          eq(eventDeliveries.targetId, targetId),
+          isWaiting,
+          sql`${eventDeliveries.nextAttemptAt} < ${inMs(delayMs)}`,
+        ),
+      );
+  }
+
   async get(id: string): Promise<EventDeliveryRow | undefined> {
     const [row] = await this.#drizzle.select().from(eventDeliveries).where(eq(eventDeliveries.id, id));
     return row;
