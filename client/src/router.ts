@@ -18,6 +18,12 @@ export function createPages(): Router {
         props: true,
       },
       { path: '/brands', name: 'brands', component: () => import('./pages/BrandsPage.vue') },
+      { path: '/streams/:id', name: 'stream', component: () => import('./pages/StreamPage.vue'), props: true },
+      { path: '/history', name: 'history', component: () => import('./pages/HistoryPage.vue') },
+      {
+        path: '/streams/:id/history',
+        redirect: ({ params, query }) => ({ name: 'history', query: { ...query, stream: String(params['id']) } }),
+      },
       {
         path: '/streams/:id/exposure',
         name: 'exposure',

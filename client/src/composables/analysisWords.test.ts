@@ -8,7 +8,7 @@ describe('analysisWords', () => {
       'Marker detector',
     );
     expect(words.long).toBe('Analysis 14.8 of 30 fps · Marker detector · CPU');
-    expect(words.short).toBe('14.8 fps analysed');
+    expect(words.short).toBe('14.8 of 30 fps');
     expect(words.tone).toBe('good');
   });
 

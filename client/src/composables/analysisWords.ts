@@ -100,7 +100,10 @@ function runningWords(analysis: AnalysisView, modelName: string | undefined): An
   ];
   return {
     tone: analysis.reason ? 'warn' : 'good',
-    short: analysisFps === undefined ? 'Analysing' : `${formatFps(analysisFps)} fps analysed`,
+    short:
+      analysisFps === undefined
+        ? 'Analysing'
+        : `${formatFps(analysisFps)}${sourceFps ? ` of ${formatFps(sourceFps)}` : ''} fps`,
     long: parts.filter(Boolean).join(' · '),
   };
 }
