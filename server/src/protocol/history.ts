@@ -36,7 +36,7 @@ export const trackReportSchema = z.object({
   /** Zones it was in and lines it crossed so far. */
   zoneIds: z.array(idSchema).max(64),
   ended: z.boolean(),
-  /** Of its best Frame; sent once when there is a good one, and again where a much better one came. */
+  /** Of a Frame that shows it well; sent once when there is one, and again where a much better one came. */
   jpeg: thumbnailSchema.optional(),
 });
 export type TrackReport = z.infer<typeof trackReportSchema>;
@@ -75,7 +75,7 @@ export const historyBatchSchema = z.object({
    */
   detections: z.base64().max(4_000_000),
   rawBytes: z.number().int().nonnegative(),
-  /** Most objects of a label in one Frame. */
+  /** Most confirmed objects of a label in one Frame. */
   mostByLabel: z.record(z.string().max(100), z.number().int().positive()),
   tracks: z.array(trackReportSchema).max(maxBatchTracks),
   events: z.array(timedZoneEventSchema).max(maxBatchEvents),
