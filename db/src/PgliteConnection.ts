@@ -75,7 +75,8 @@ export class PgliteConnection implements DatabaseConnection {
 
   #ask(question: Question): Promise<unknown[]> {
     if (this.#broken) return Promise.reject(this.#broken);
-    if (this.#waiting.size >= maxWaiting) return Promise.reject(new Error('the database is too far behind'));
+    if (this.#waiting.size >= maxWaiting)
+      return Promise.reject(withCode(new Error('the database is too far behind'), 'PGLITE_BEHIND'));
     const id = this.#nextId++;
     return new Promise((resolve, reject) => {
       this.#waiting.set(id, { resolve, reject });
@@ -92,7 +93,7 @@ export class PgliteConnection implements DatabaseConnection {
   }
 
   #break(error: Error): void {
-    this.#broken ??= error;
+    this.#broken ??= withCode(error, 'PGLITE_ENDED');
     for (const waiting of this.#waiting.values()) waiting.reject(this.#broken);
     this.#waiting.clear();
   }
@@ -110,6 +111,11 @@ export class PgliteConnection implements DatabaseConnection {
     })();
     return this.#closing;
   }
+}
+
+/** Every fault of the connection has one, as with Postgres; what has none came of what was asked. */
+function withCode(error: Error & { code?: string }, code: string): Error {
+  return Object.assign(error, { code: error.code ?? code });
 }
 
 const folderFaults = new Set(['EACCES', 'EPERM', 'EROFS', 'ENOTDIR', 'EEXIST', 'ENOENT', 'ENOSPC', 'ENAMETOOLONG']);

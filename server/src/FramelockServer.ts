@@ -12,6 +12,8 @@ import { Brands } from './brands/Brands.ts';
 import type { Config } from './config.ts';
 import { Doctor } from './doctor/Doctor.ts';
 import { DoctorSessions } from './doctor/DoctorSessions.ts';
+import { createEventsOut } from './events/createEventsOut.ts';
+import type { EventsOut } from './events/EventsOut.ts';
 import { Exposures } from './exposure/Exposures.ts';
 import { HlsNodes } from './hls/HlsNodes.ts';
 import { HlsProxy, maxWaiting as maxHlsWaiting } from './hls/HlsProxy.ts';
@@ -66,6 +68,7 @@ export class FramelockServer {
   readonly #recordings: Recordings;
   readonly #exposures: Exposures;
   readonly #history: History;
+  readonly #events: EventsOut;
   readonly #brands: Brands;
   readonly #hls: HlsProxy;
   readonly #doctorSessions: DoctorSessions;
@@ -98,6 +101,8 @@ export class FramelockServer {
       sfuNodes: () => this.#registry.sfus,
       inferenceNodes: () => this.#registry.inferences,
       hlsPlayers: (publicationId) => this.#hls.players(publicationId),
+      onPublicationStarted: (stream, id) => this.#events.publicationStarted(stream, id),
+      onPublicationEnded: (stream, id, reason) => this.#events.publicationEnded(stream, id, reason),
       onPeerEvent: {
         transportClosed: (event) => {
           this.#signaling.peerEvents.transportClosed?.(event);
@@ -132,14 +137,25 @@ export class FramelockServer {
       publications: database.publications,
       serverId: this.#serverId,
       maxAgeDays: config.exposureMaxAgeDays,
+      onReport: (report) => this.#events.exposure(report),
       logger,
       metrics,
     });
     this.#history = History.create({
+      store: database.history,
       publications: database.publications,
       serverId: this.#serverId,
+      dataDir: config.dataDir,
+      spoolMaxBytes: config.historySpoolMaxBytes,
+      ages: config.historyAges,
+      isLive: (publicationId, streamId) => this.#streams.live(streamId)?.publication?.id === publicationId,
+      streamName: (id) => this.#streams.live(id)?.name ?? this.#streams.find(id).then((row) => row?.name),
       logger,
       metrics,
+    });
+    this.#events = createEventsOut({
+      ...{ config, database, logger, metrics, serverId: this.#serverId },
+      ...{ history: this.#history, streams: this.#streams },
     });
     this.#brands = Brands.create({ store: database.brands, metrics, logger });
     this.#hls = this.#createHls();
@@ -164,8 +180,8 @@ export class FramelockServer {
     this.#http = this.#createHttp();
     addServerGauges(metrics, {
       ...{ streams: this.#streams, analyses: this.#analyses, signaling: this.#signaling, whip: this.#whip },
-      ...{ whep: this.#whep, hls: this.#hls, exposures: this.#exposures, sources: this.#sources },
-      ...{ brands: this.#brands, registry: this.#registry },
+      ...{ whep: this.#whep, hls: this.#hls, exposures: this.#exposures, history: this.#history },
+      ...{ sources: this.#sources, brands: this.#brands, registry: this.#registry },
     });
   }
 
@@ -178,6 +194,7 @@ export class FramelockServer {
       throw error;
     });
     try {
+      await server.#events.start();
       await server.#beat();
       await server.#sources.restore();
       await server.#listen();
@@ -275,6 +292,8 @@ export class FramelockServer {
       recordings: this.#recordings,
       brands: this.#brands,
       exposure: this.#database.exposure,
+      historyQueries: this.#database.historyQueries,
+      events: this.#events,
       doctorSessions: this.#doctorSessions,
       doctor: new Doctor({
         host: this.#config.host,
@@ -321,7 +340,8 @@ export class FramelockServer {
     // PGlite has one server at a time, by its lock: any other one is dead, however lately it was seen.
     if (this.#database.engine === 'pglite') await nodes.deleteServersExcept(this.#serverId);
     const ended = await publications.endAbandoned({ serverTimeoutMs: serverBeatMs * 5 });
-    if (ended > 0) this.#logger.info({ ended }, 'publications of a dead server closed');
+    if (ended.length > 0) this.#logger.info({ ended: ended.length }, 'publications of a dead server closed');
+    await this.#events.abandoned(ended);
     await nodes.deleteOlderThan(nodeTimeoutMs * 100);
     this.#scheduleBeat();
   }
@@ -381,6 +401,7 @@ export class FramelockServer {
       await this.#recordings.close();
       await this.#brands.close();
       await this.#exposures.close();
+      await this.#events.close();
       await this.#history.close();
       await new Promise<void>((resolve) => {
         if (!this.#front.listening) return resolve();

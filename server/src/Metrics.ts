@@ -87,6 +87,35 @@ export class Metrics {
     help: 'Appearances that left the queue to the database unwritten since too many waited; their node tells of them again',
     registers: this.#registers,
   });
+  readonly historyBatches = new Counter({
+    name: 'framelock_history_batches_total',
+    help: 'HistoryBatches of inference nodes, by what became of them: stored, spooled (on disk until the database takes it), known (told again), aside (a dead letter: the database refuses it); or not acknowledged: refused (no room), unknown (Publication), elsewhere (another server takes it), databaseAway (whose it is can not be asked)',
+    labelNames: ['outcome'],
+    registers: this.#registers,
+  });
+  readonly historyDropped = new Counter({
+    name: 'framelock_history_dropped_total',
+    help: 'Lots of history that are lost, by why: full (events of the server itself, for which neither database nor spool had room), spoiled (spool records that can not be read), poison (refused by the database, and could not be put aside)',
+    labelNames: ['why'],
+    registers: this.#registers,
+  });
+  readonly historyDeleted = new Counter({
+    name: 'framelock_history_deleted_total',
+    help: 'Rows of history deleted since they were too old, by kind',
+    labelNames: ['kind'],
+    registers: this.#registers,
+  });
+  readonly historySpoiledBatches = new Counter({
+    name: 'framelock_history_spoiled_batches_total',
+    help: 'Stored batches of detections that could not be read when somebody asked for them, and were left out',
+    registers: this.#registers,
+  });
+  readonly historyWriteSeconds = new Histogram({
+    name: 'framelock_history_write_seconds',
+    help: 'Of one transaction of history',
+    buckets: [0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5],
+    registers: this.#registers,
+  });
   readonly hlsRequests = new Counter({
     name: 'framelock_hls_proxy_requests_total',
     help: 'HLS requests answered, by where from: cache, joined (a request under way), origin, piped (by itself)',

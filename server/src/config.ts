@@ -16,6 +16,8 @@ const optionalText = z
 const orDefault = <T extends z.ZodType>(schema: T, fallback: string) =>
   z.preprocess((value) => (value === undefined || value === '' ? fallback : value), schema);
 
+const days = (fallback: string) => orDefault(z.coerce.number().min(0.01).max(36_500), fallback);
+
 const jsonText = z.string().transform((text, context) => {
   try {
     return JSON.parse(text) as unknown;
@@ -55,10 +57,26 @@ export const environmentSchema = z.object({
   SOURCE_ALLOW_PRIVATE: optionalText
     .pipe(z.enum(['true', 'false', '1', '0'], 'is true or false').optional())
     .describe('Sources may reach loopback, private and link-local addresses; default: only where HOST is loopback'),
+  TARGET_ALLOW_PRIVATE: optionalText
+    .pipe(z.enum(['true', 'false', '1', '0'], 'is true or false').optional())
+    .describe('the same for webhooks and MQTT brokers that events go to'),
+  EVENT_RETRY_SECONDS: orDefault(z.coerce.number().min(0.01).max(3_600), '5').describe(
+    'pause after the first failed delivery of an event; each further one is four times as long',
+  ),
+  DELIVERED_MAX_AGE_DAYS: orDefault(z.coerce.number().min(0.01).max(36_500), '7').describe(
+    'deliveries of events that arrived are forgotten after so many days',
+  ),
   MAX_UPLOAD_BYTES: orDefault(z.coerce.number().int().min(1), String(2 * 1024 ** 3)).describe('of one source file'),
   EXPOSURE_MAX_AGE_DAYS: orDefault(z.coerce.number().min(0.01).max(36_500), '90').describe(
     'appearances of brands are deleted when they ended so many days ago',
   ),
+  HISTORY_SPOOL_MAX_BYTES: orDefault(z.coerce.number().int().min(0), String(1024 ** 3)).describe(
+    'of DATA_DIR/spool, where history goes while the database does not take it; 0 = none',
+  ),
+  HISTORY_DETECTIONS_DAYS: days('7').describe('detections of every Frame are deleted after so many days'),
+  HISTORY_TRACKS_DAYS: days('90').describe('the same for ObjectTracks, with thumbnails and heatmaps'),
+  HISTORY_EVENTS_DAYS: days('365').describe('the same for events'),
+  HISTORY_PROPERTIES_DAYS: days('30').describe('the same for visual properties'),
   TLS_CERT: optionalText.describe('PEM file with the certificate and its chain; needs TLS_KEY'),
   TLS_KEY: optionalText.describe('PEM file with the key of TLS_CERT'),
   TLS_SELF_SIGNED: optionalText
@@ -95,8 +113,14 @@ export interface Config {
   turn: TurnConfig | undefined;
   sourceFilesDir: string;
   sourceAllowPrivate: boolean;
+  targetAllowPrivate: boolean;
+  eventRetryFirstMs: number;
+  deliveredMaxAgeDays: number;
   maxUploadBytes: number;
   exposureMaxAgeDays: number;
+  historySpoolMaxBytes: number;
+  /** Days by kind. */
+  historyAges: { detections: number; tracks: number; events: number; properties: number };
   /** Nothing: plain HTTP. */
   tls: TlsConfig | undefined;
   trustedProxies: string[];
@@ -130,12 +154,19 @@ export function parseConfig(environment: Record<string, string | undefined>): Co
     iceServers: values.ICE_SERVERS,
     turn: turnOf(values),
     sourceFilesDir: resolve(values.SOURCE_FILES_DIR ?? join(values.DATA_DIR, 'files')),
-    sourceAllowPrivate:
-      values.SOURCE_ALLOW_PRIVATE === undefined
-        ? isLoopbackName(values.HOST)
-        : ['true', '1'].includes(values.SOURCE_ALLOW_PRIVATE),
+    sourceAllowPrivate: allowsPrivate(values.SOURCE_ALLOW_PRIVATE, values.HOST),
+    targetAllowPrivate: allowsPrivate(values.TARGET_ALLOW_PRIVATE, values.HOST),
+    eventRetryFirstMs: values.EVENT_RETRY_SECONDS * 1000,
+    deliveredMaxAgeDays: values.DELIVERED_MAX_AGE_DAYS,
     maxUploadBytes: values.MAX_UPLOAD_BYTES,
     exposureMaxAgeDays: values.EXPOSURE_MAX_AGE_DAYS,
+    historySpoolMaxBytes: values.HISTORY_SPOOL_MAX_BYTES,
+    historyAges: {
+      detections: values.HISTORY_DETECTIONS_DAYS,
+      tracks: values.HISTORY_TRACKS_DAYS,
+      events: values.HISTORY_EVENTS_DAYS,
+      properties: values.HISTORY_PROPERTIES_DAYS,
+    },
     tls: tlsOf(values),
     trustedProxies: values.TRUSTED_PROXIES,
     auditMaxAgeDays: values.AUDIT_MAX_AGE_DAYS,
@@ -146,6 +177,10 @@ export function parseConfig(environment: Record<string, string | undefined>): Co
     whipPostsPerMinute: values.WHIP_POSTS_PER_MINUTE,
   };
 }
+
+/** Where nothing is said: a server for its own machine alone may reach all that this machine may. */
+const allowsPrivate = (said: 'true' | 'false' | '1' | '0' | undefined, host: string): boolean =>
+  said === undefined ? isLoopbackName(host) : said === 'true' || said === '1';
 
 function turnOf(values: z.output<typeof environmentSchema>): TurnConfig | undefined {
   const { TURN_URLS: urls, TURN_SECRET: secret, TURN_USERNAME: username, TURN_CREDENTIAL: credential } = values;

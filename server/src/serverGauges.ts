@@ -1,6 +1,7 @@
 import type { AnalysisScheduler } from './analysis/AnalysisScheduler.ts';
 import type { Brands } from './brands/Brands.ts';
 import type { Exposures } from './exposure/Exposures.ts';
+import type { History } from './history/History.ts';
 import { defaultCacheBytes, type HlsProxy, maxWaiting } from './hls/HlsProxy.ts';
 import { maxOriginRequests } from './hls/OriginClient.ts';
 import type { Metrics } from './Metrics.ts';
@@ -20,6 +21,7 @@ export interface GaugedParts {
   whep: WhepEndpoint;
   hls: HlsProxy;
   exposures: Exposures;
+  history: History;
   sources: Sources;
   brands: Brands;
   registry: NodeRegistry;
@@ -40,6 +42,21 @@ export function addServerGauges(metrics: Metrics, parts: GaugedParts): void {
     ...Object.entries({ maxCachedBytes: defaultCacheBytes, maxWaiting, maxOriginRequests }),
   ]);
   metrics.gauge('framelock_exposure_waiting', 'Appearances that wait for the database', () => parts.exposures.waiting);
+  metrics.gauge(
+    'framelock_history_waiting',
+    'HistoryBatches on their way to the database or the spool',
+    () => parts.history.figures.waiting,
+  );
+  metrics.gauge(
+    'framelock_history_spool_bytes',
+    'On disk until the database takes it',
+    () => parts.history.figures.spoolBytes,
+  );
+  metrics.gauge(
+    'framelock_history_spool_batches',
+    'HistoryBatches on disk until the database takes them',
+    () => parts.history.figures.spoolBatches,
+  );
   metrics.gauge('framelock_poster_bytes', 'Memory of posters', () => parts.streams.posters.bytes);
   metrics.labelledGauge('framelock_sources', 'Sources, by state', 'state', () => parts.sources.counts());
   metrics.labelledGauge('framelock_brands', 'Brands of the gallery, by state', 'state', () => parts.brands.counts());
