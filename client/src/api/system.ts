@@ -3,7 +3,9 @@ import {
   modelEntrySchema,
   modelListSchema,
   readinessSchema,
+  systemViewSchema,
   type Readiness,
+  type SystemView,
 } from '@framelock/server/protocol';
 import { z } from 'zod';
 import { request } from './request.ts';
@@ -34,4 +36,9 @@ export async function addModel(modelId: string): Promise<void> {
 /** 503 is an answer: it names what is missing. */
 export function readReadiness(signal?: AbortSignal): Promise<Readiness> {
   return request('/readyz', readinessSchema, { accept: [503], ...(signal ? { signal } : {}) });
+}
+
+/** Nodes, stages, queues, drops and faults, with the last five minutes. */
+export function readSystem(signal?: AbortSignal): Promise<SystemView> {
+  return request('/api/v1/system', systemViewSchema, { needed: false, ...(signal ? { signal } : {}) });
 }

@@ -75,7 +75,8 @@ export const sampleNames = [
   'serverBytes',
   'sfuBytes',
   'inferenceBytes',
-  'historyRowsPerSecond',
+  'historyBatchesPerSecond',
+  'historyWriteMs',
   'spoolBytes',
   'viewers',
 ] as const;
@@ -94,9 +95,6 @@ export const systemViewSchema = z.object({
   nodes: z.array(systemNodeSchema),
   analyses: z.array(systemAnalysisSchema).describe('of the Streams that are live'),
   faults: z.array(systemFaultSchema).describe('the latest first'),
-  history: z
-    .record(z.string(), z.number())
-    .describe('metrics `framelock_history_*` without that prefix; those with labels have one entry for each value'),
   samples: z.object({
     everyMs: z.number().positive(),
     series: z

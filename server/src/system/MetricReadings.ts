@@ -14,10 +14,6 @@ export class MetricReadings {
     return new MetricReadings(await registry.getMetricsAsJSON());
   }
 
-  get names(): Iterable<string> {
-    return this.#values.keys();
-  }
-
   /** The sum over all label values that `takes` says; 0 of what is not there. */
   sum(name: string, takes: (labels: Labels) => boolean = () => true): number {
     let total = 0;

@@ -12,7 +12,6 @@ const everyMs = 2_000;
 /** Five minutes: long enough to see what led to something, short enough to be sent whole. */
 const sampleCount = 150;
 const pingTimeoutMs = 1_000;
-const historyPrefix = 'framelock_history_';
 
 /** Counters of the server's own registry that are faults; what it merely refuses is not. */
 const faultCounters: Record<string, { name: string; takes?: (labels: Record<string, string | number>) => boolean }> = {
@@ -122,14 +121,13 @@ export class SystemMonitor {
   }
 
   #ownSample(readings: MetricReadings, seconds: number | undefined): Partial<Record<SampleName, number | undefined>> {
-    const latency = readings.histogram('framelock_capture_to_overlay_seconds');
-    const reports = this.#added('overlayReports', latency.count);
-    const spent = this.#added('overlaySeconds', latency.sum);
+    const isKept = ({ outcome }: Record<string, string | number>) => outcome === 'stored' || outcome === 'spooled';
     return {
-      overlayMs: reports > 0 ? (spent / reports) * 1_000 : undefined,
+      overlayMs: this.#meanMs('overlay', readings.histogram('framelock_capture_to_overlay_seconds')),
       serverCores: this.#usage?.cores,
       serverBytes: this.#usage?.rssBytes,
-      historyRowsPerSecond: this.#rate('rows', readings.sum('framelock_history_rows_written_total'), seconds),
+      historyBatchesPerSecond: this.#rate('batches', readings.sum('framelock_history_batches_total', isKept), seconds),
+      historyWriteMs: this.#meanMs('write', readings.histogram('framelock_history_write_seconds')),
       spoolBytes: readings.sum('framelock_history_spool_bytes'),
       viewers: readings.sum('framelock_viewers'),
     };
@@ -142,6 +140,13 @@ export class SystemMonitor {
     return total >= last ? total - last : total;
   }
 
+  /** Of what a histogram of seconds was told since the last sample; undefined = nothing. */
+  #meanMs(what: string, { sum, count }: { sum: number; count: number }): number | undefined {
+    const told = this.#added(`${what} count`, count);
+    const seconds = this.#added(`${what} seconds`, sum);
+    return told > 0 ? (seconds / told) * 1_000 : undefined;
+  }
+
   #rate(what: string, total: number, seconds: number | undefined): number | undefined {
     const added = this.#added(what, total);
     return seconds === undefined ? undefined : added / seconds;
@@ -151,7 +156,7 @@ export class SystemMonitor {
     const faults: Record<string, number> = {};
     for (const [what, { name, takes }] of Object.entries(faultCounters)) faults[what] = readings.sum(name, takes);
     const dropped: Record<string, number> = {};
-    for (const [labels, value] of readings.each(`${historyPrefix}dropped_total`)) {
+    for (const [labels, value] of readings.each('framelock_history_dropped_total')) {
       dropped[`history ${labels}`.trim().slice(0, 40)] = value;
     }
     const { hlsWaitingLimit } = this.#options;
@@ -160,6 +165,8 @@ export class SystemMonitor {
       processes: this.#usage ? [this.#usage] : [],
       queues: [
         { name: 'hlsRequests', length: waiting, limit: hlsWaitingLimit },
+        { name: 'history', length: readings.sum('framelock_history_waiting'), limit: null },
+        { name: 'historySpool', length: readings.sum('framelock_history_spool_batches'), limit: null },
         { name: 'appearances', length: readings.sum('framelock_exposure_waiting'), limit: null },
       ],
       dropped,
@@ -184,7 +191,6 @@ export class SystemMonitor {
           : [],
       ),
       faults: this.#faults.view(),
-      history: historyFigures(readings),
       samples: { everyMs, series: this.#samples.series },
     };
   }
@@ -222,15 +228,4 @@ function nodeView(node: SfuNode | InferenceNode, heartbeatAgeSeconds: number): S
     clockOffsetMs: node.clockOffsetMs === undefined ? null : Math.round(node.clockOffsetMs * 10) / 10,
     figures: figures ?? null,
   };
-}
-
-function historyFigures(readings: MetricReadings): Record<string, number> {
-  const figures: Record<string, number> = {};
-  for (const name of readings.names) {
-    if (!name.startsWith(historyPrefix)) continue;
-    for (const [labels, value] of readings.each(name)) {
-      figures[`${name.slice(historyPrefix.length)}${labels && ` ${labels}`}`] = value;
-    }
-  }
-  return figures;
 }
