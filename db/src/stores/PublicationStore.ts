@@ -48,10 +48,10 @@ export class PublicationStore {
   }
 
   /**
-   * Ends the open Publications whose server is no longer alive, as `serverRestarted`; answers how many. A server is
+   * Ends the open Publications whose server is no longer alive, as `serverRestarted`; answers which. A server is
    * alive while its row in `nodes` is younger than `serverTimeoutMs` (by the database's own clock).
    */
-  async endAbandoned(options: { serverTimeoutMs: number }): Promise<number> {
+  async endAbandoned(options: { serverTimeoutMs: number }): Promise<Pick<PublicationRow, 'id' | 'streamId'>[]> {
     const alive = this.#drizzle
       .select({ id: nodes.id })
       .from(nodes)
@@ -61,11 +61,10 @@ export class PublicationStore {
           sql`${nodes.lastSeenAt} > now() - ${options.serverTimeoutMs} * interval '1 millisecond'`,
         ),
       );
-    const rows = await this.#drizzle
+    return this.#drizzle
       .update(publications)
       .set({ endedAt: sql`now()`, endReason: 'serverRestarted' })
       .where(and(isNull(publications.endedAt), notInArray(publications.serverId, alive)))
-      .returning({ id: publications.id });
-    return rows.length;
+      .returning({ id: publications.id, streamId: publications.streamId });
   }
 }

@@ -152,6 +152,12 @@ export class Access {
     return principal !== undefined && isGranted(principal.grants, admission.right, admission.streamId);
   }
 
+  /** Of a principal by its `ref`: whether it is still somebody, and still may. */
+  stillMay(ref: string, right: Right, streamId?: string): boolean {
+    const principal = this.#ofRef(ref);
+    return principal !== undefined && isGranted(principal.grants, right, streamId);
+  }
+
   isKeyOf(admission: Admission, streamKey: string): boolean {
     return 'keyDigest' in admission && sameDigest(admission.keyDigest, digest(streamKey));
   }

@@ -154,6 +154,22 @@ const rows: Row[] = [
   { route: `GET ${v1}/appearances/:id/first.jpg`, who: 'watchAll' },
   { route: `GET ${v1}/appearances/:id/last.jpg`, who: 'watchAll' },
 
+  // A kind that is none: else those who may would read for ever.
+  { route: `GET ${v1}/events/stream`, who: 'watchAll', path: `${v1}/events/stream?kind=none` },
+  { route: `GET ${v1}/events/stream`, who: 'watchS', path: `${v1}/events/stream?kind=none&streamId=S` },
+  { route: `GET ${v1}/rules`, who: 'manageAll' },
+  { route: `POST ${v1}/rules`, who: 'manageAll', ...json() },
+  { route: `PATCH ${v1}/rules/:id`, who: 'manageAll', ...json() },
+  { route: `DELETE ${v1}/rules/:id`, who: 'manageAll' },
+  { route: `GET ${v1}/targets`, who: 'manageAll' },
+  { route: `POST ${v1}/targets`, who: 'manageAll', ...json() },
+  { route: `PATCH ${v1}/targets/:id`, who: 'manageAll', ...json() },
+  { route: `DELETE ${v1}/targets/:id`, who: 'manageAll' },
+  { route: `POST ${v1}/targets/:id/test`, who: 'manageAll' },
+  { route: `GET ${v1}/deliveries`, who: 'manageAll' },
+  { route: `POST ${v1}/deliveries/:id/retry`, who: 'manageAll' },
+  { route: `DELETE ${v1}/deliveries/:id`, who: 'manageAll' },
+
   { route: 'POST /whip/:streamId', who: 'whip', path: '/whip/S', ...sdp },
   { route: 'PATCH /whip/:streamId/:sessionId', who: 'whip', path: '/whip/S/none', ...sdp },
   { route: 'DELETE /whip/:streamId/:sessionId', who: 'whip', path: '/whip/S/none' },

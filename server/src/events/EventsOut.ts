@@ -61,15 +61,15 @@ export class EventsOut {
   #figures = { waiting: 0, dead: 0 };
   #sweeping: Promise<void> | undefined;
 
-  private constructor(options: EventsOutOptions, rules: Rules) {
+  private constructor(options: EventsOutOptions) {
     const { database, serverId, metrics, logger, allowPrivate, resolve, retryFirstMs, history } = options;
     this.#options = options;
-    this.rules = rules;
     this.#metrics = new EventMetrics(metrics.registry);
     const onDatabaseFault = (): void => metrics.databaseFaults.inc();
     const reach = { allowPrivate, ...(resolve ? { resolve } : {}) };
     const senders = { webhook: new WebhookSender(reach), mqtt: new MqttSender(reach) };
     const { rules: store, deliveries, nodes } = database;
+    const rules = (this.rules = Rules.create({ store, logger }));
     this.#deliveries = new Deliveries({
       ...{ store: deliveries, rules: store, senders, serverId, retryFirstMs, logger, onDatabaseFault },
       metrics: this.#metrics,
@@ -104,13 +104,17 @@ export class EventsOut {
     ];
     for (const timer of this.#timers) timer.unref();
     this.#addGauges(metrics);
-    this.#deliveries.start();
-    this.#sweepSoon();
   }
 
-  static async create(options: EventsOutOptions): Promise<EventsOut> {
-    const { database, logger } = options;
-    return new EventsOut(options, await Rules.create({ store: database.rules, logger }));
+  static create(options: EventsOutOptions): EventsOut {
+    return new EventsOut(options);
+  }
+
+  /** Before anything happens that a rule could wait for. */
+  async start(): Promise<void> {
+    await this.rules.look();
+    this.#deliveries.start();
+    this.#sweepSoon();
   }
 
   #addGauges(metrics: Metrics): void {
@@ -127,6 +131,14 @@ export class EventsOut {
 
   publicationEnded(stream: { id: string; name: string }, publicationId: string, reason: string): void {
     this.#happened(streamEvent('streamDown', stream, { publicationId, atMs: Date.now(), data: { reason } }));
+  }
+
+  /** Of servers that died without a word; each is told by one server alone. */
+  async abandoned(publications: readonly { id: string; streamId: string }[]): Promise<void> {
+    for (const { id, streamId } of publications) {
+      const name = (await this.#options.streams.find(streamId))?.name ?? '';
+      this.publicationEnded({ id: streamId, name }, id, 'serverRestarted');
+    }
   }
 
   /** Of an inference node, about a Publication of ours; its Appearances are told again and again. */

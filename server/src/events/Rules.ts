@@ -32,10 +32,9 @@ export class Rules {
     this.#timer.unref();
   }
 
-  static async create(options: RulesOptions): Promise<Rules> {
-    const rules = new Rules(options);
-    await rules.look();
-    return rules;
+  /** Knows none before `look`. */
+  static create(options: RulesOptions): Rules {
+    return new Rules(options);
   }
 
   /** Those that are on. */

@@ -25,6 +25,8 @@ export interface ExposuresOptions {
   maxAgeDays: number;
   logger: Logger;
   metrics: Metrics;
+  /** Of a Publication of ours; told again and again, as it comes. */
+  onReport?(report: ExposureReport): void;
   maxWaiting?: number;
 }
 
@@ -102,6 +104,7 @@ export class Exposures {
     }
     putCoverage(coverage, coverageRow(report));
     told.push({ node, publicationId, sequence });
+    this.#options.onReport?.(report);
     this.#writeSoon();
     return 'taken';
   }

@@ -9,6 +9,7 @@ import type { IceServersFor } from '../access/iceServers.ts';
 import type { Brands } from '../brands/Brands.ts';
 import type { Doctor } from '../doctor/Doctor.ts';
 import type { DoctorSessions } from '../doctor/DoctorSessions.ts';
+import type { EventsOut } from '../events/EventsOut.ts';
 import type { Metrics } from '../Metrics.ts';
 import type { NodeRegistry } from '../nodes/NodeRegistry.ts';
 import type { Readiness } from '../protocol/index.ts';
@@ -42,6 +43,7 @@ export interface HttpContext {
   recordings: Recordings;
   brands: Brands;
   exposure: ExposureStore;
+  events: EventsOut;
   registry: NodeRegistry;
   metrics: Metrics;
   /** For `join`, and for the `Link` headers of WHIP and WHEP. */

@@ -47,7 +47,8 @@ export interface LiveStreamOptions {
   pickSfu(): SfuNode | undefined;
   /** Neither a peer nor a Publication is left. */
   onEmpty(): void;
-  onPublicationEnded(): void;
+  onPublicationStarted(publicationId: string): void;
+  onPublicationEnded(publicationId: string, reason: string): void;
   /** A picture of the present Publication, of which no browser uploads one. */
   onPoster(jpeg: Uint8Array<ArrayBuffer>): void;
 }
@@ -266,6 +267,7 @@ export class LiveStream {
     );
     this.hls.begin(publication);
     this.#emit('publicationStarted', { publication: view });
+    this.#options.onPublicationStarted(publication.id);
   }
 
   async setProducerPaused(peer: StreamPeer, producerId: string, paused: boolean): Promise<void> {
@@ -366,7 +368,7 @@ export class LiveStream {
       this.#options.metrics.publicationsEnded.inc({ reason });
       this.#logger.info({ publicationId, reason }, 'publication ended');
       this.#store(() => this.#options.publications.end(publicationId, reason));
-      this.#options.onPublicationEnded();
+      this.#options.onPublicationEnded(publicationId, reason);
       this.#emit('publicationEnded', { publicationId, reason });
     }
     this.hls.end();

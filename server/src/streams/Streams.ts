@@ -25,6 +25,8 @@ export interface StreamsOptions {
   sfuNodes(): SfuNode[];
   inferenceNodes(): InferenceNode[];
   hlsPlayers(publicationId: string): number;
+  onPublicationStarted?(stream: { id: string; name: string }, publicationId: string): void;
+  onPublicationEnded?(stream: { id: string; name: string }, publicationId: string, reason: string): void;
   /** Something of a peer ended on the sfu by itself. */
   onPeerEvent: Pick<EventHandlers<SfuControlContract>, 'transportClosed' | 'consumerClosed' | 'consumerLayers'>;
 }
@@ -135,7 +137,11 @@ export class Streams {
         return node;
       },
       onEmpty: () => this.#remove(live),
-      onPublicationEnded: () => this.posters.delete(row.id),
+      onPublicationStarted: (publicationId) => this.#options.onPublicationStarted?.(live, publicationId),
+      onPublicationEnded: (publicationId, reason) => {
+        this.posters.delete(row.id);
+        this.#options.onPublicationEnded?.(live, publicationId, reason);
+      },
       onPoster: (jpeg) => this.#setPoster(row.id, jpeg),
     });
     this.#live.set(row.id, live);
