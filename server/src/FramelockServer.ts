@@ -292,7 +292,6 @@ export class FramelockServer {
       recordings: this.#recordings,
       brands: this.#brands,
       exposure: this.#database.exposure,
-      events: this.#events,
       historyQueries: this.#database.historyQueries,
       events: this.#events,
       doctorSessions: this.#doctorSessions,

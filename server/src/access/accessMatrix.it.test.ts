@@ -151,6 +151,19 @@ const rows: Row[] = [
       { route: `GET ${v1}/${name}`, who: 'watchAll', path: `${v1}/${name}?streamId=S&publicationId=none` },
     ],
   ),
+  ...['tracks', 'tracks.csv', 'events', 'events.csv', 'history/labels', 'history/activity'].flatMap((name): Row[] => [
+    { route: `GET ${v1}/${name}`, who: 'watchAll' },
+    { route: `GET ${v1}/${name}`, who: 'watchS', path: `${v1}/${name}?streamId=S` },
+  ]),
+  {
+    route: `GET ${v1}/tracks/:runId/:trackId/thumbnail.jpg`,
+    who: 'watchAll',
+    path: `${v1}/tracks/none/1/thumbnail.jpg`,
+  },
+  ...['detections', 'properties', 'heatmap'].map((name): Row => ({
+    ...inS(`GET ${v1}/streams/:id/${name}`),
+    who: 'watchS',
+  })),
   { route: `GET ${v1}/appearances/:id/first.jpg`, who: 'watchAll' },
   { route: `GET ${v1}/appearances/:id/last.jpg`, who: 'watchAll' },
 

@@ -1,4 +1,4 @@
-import type { AuditStore, ExposureStore } from '@framelock/db';
+import type { AuditStore, ExposureStore, HistoryQueries } from '@framelock/db';
 import type { Context } from 'hono';
 import type { Access, Caller } from '../access/Access.ts';
 import type { AccessDirectory } from '../access/AccessDirectory.ts';
@@ -43,6 +43,7 @@ export interface HttpContext {
   recordings: Recordings;
   brands: Brands;
   exposure: ExposureStore;
+  historyQueries: HistoryQueries;
   events: EventsOut;
   registry: NodeRegistry;
   metrics: Metrics;

@@ -11,6 +11,7 @@ import { addEventStreamRoutes } from './eventStreamRoutes.ts';
 import { addExposureRoutes } from './exposureRoutes.ts';
 import { addFileRoutes } from './fileRoutes.ts';
 import { addHealthRoutes } from './healthRoutes.ts';
+import { addHistoryRoutes } from './historyRoutes.ts';
 import { describeHlsRoutes } from './hlsRoutes.ts';
 import { originCheck, securityHeaders } from './middleware.ts';
 import { addModelRoutes } from './modelRoutes.ts';
@@ -67,6 +68,7 @@ export function createApp(http: HttpContext): OpenAPIHono {
   addRecordingRoutes(app, http);
   addBrandRoutes(app, http);
   addExposureRoutes(app, http);
+  addHistoryRoutes(app, http);
   addEventStreamRoutes(app, http);
   addRuleRoutes(app, http);
   addTargetRoutes(app, http);

@@ -20,6 +20,7 @@ import { errors, json } from './answers.ts';
 import type { HttpContext } from './context.ts';
 import { needs } from './middleware.ts';
 import { cursorOf, positionOf } from './recordingView.ts';
+import { textStream } from './textStream.ts';
 
 const csvType = 'text/csv; charset=utf-8; header=present';
 const brandQuery = exposureQuerySchema.extend({ brandId: idSchema.optional() });
@@ -134,7 +135,7 @@ function addAppearances(app: OpenAPIHono, http: HttpContext): void {
     }),
     async (context) => {
       const query = context.req.valid('query');
-      const body = streamOf(appearancesJson(await pagesOf(query)));
+      const body = textStream(appearancesJson(await pagesOf(query)));
       const headers = { ...attachment('appearances', query, 'json'), 'Content-Type': 'application/json' };
       return context.body(body, 200, headers) as never;
     },
@@ -151,7 +152,7 @@ function addAppearances(app: OpenAPIHono, http: HttpContext): void {
     }),
     async (context) => {
       const query = context.req.valid('query');
-      const body = streamOf(appearancesCsv(await pagesOf(query)));
+      const body = textStream(appearancesCsv(await pagesOf(query)));
       return context.body(body, 200, { ...attachment('appearances', query, 'csv'), 'Content-Type': csvType });
     },
   );
@@ -206,19 +207,3 @@ function checked<Q extends ExposureQuery>(query: Q): Q {
 const attachment = (what: string, query: ExposureQuery, ending: string) => ({
   'Content-Disposition': `attachment; filename="${what}-${query.publicationId ?? query.streamId}.${ending}"`,
 });
-
-/** Read as fast as it is taken, and no page before it is asked for. */
-function streamOf(texts: AsyncGenerator<string>): ReadableStream<Uint8Array<ArrayBuffer>> {
-  const encoder = new TextEncoder();
-  return new ReadableStream(
-    {
-      async pull(controller) {
-        const { value, done } = await texts.next();
-        if (done) controller.close();
-        else controller.enqueue(encoder.encode(value));
-      },
-      cancel: () => void texts.return(undefined),
-    },
-    { highWaterMark: 0 },
-  );
-}
