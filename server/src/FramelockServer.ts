@@ -401,8 +401,8 @@ export class FramelockServer {
       await this.#recordings.close();
       await this.#brands.close();
       await this.#exposures.close();
-      await this.#events.close();
       await this.#history.close();
+      await this.#events.close();
       await new Promise<void>((resolve) => {
         if (!this.#front.listening) return resolve();
         this.#front.close(() => resolve());
