@@ -28,6 +28,8 @@ export interface ClipOptions {
   bFrames?: number;
   /** Moving noise beside the bars, as much of the picture as an encoder has work with; 0..1. */
   noise?: number;
+  /** Draws picture `i` (from 0) instead: RGB, 8 bits each. */
+  draw?(i: number): Uint8Array;
 }
 
 const encoders: Record<VideoCodec, string[]> = {
@@ -62,7 +64,7 @@ export async function encodeClip(options: ClipOptions): Promise<TestFrame[]> {
   const exited = once(ffmpeg, 'close');
   ffmpeg.stdin.on('error', () => {});
   for (let i = 0; i < frames; i++) {
-    const picture = drawPicture(width, height, (options.firstNumber ?? 0) + i, options.noise ?? 0);
+    const picture = options.draw?.(i) ?? drawPicture(width, height, (options.firstNumber ?? 0) + i, options.noise ?? 0);
     if (!ffmpeg.stdin.write(picture)) await once(ffmpeg.stdin, 'drain');
   }
   ffmpeg.stdin.end();
