@@ -18,7 +18,8 @@ import { Exposures } from './exposure/Exposures.ts';
 import { HlsNodes } from './hls/HlsNodes.ts';
 import { HlsProxy, maxWaiting as maxHlsWaiting } from './hls/HlsProxy.ts';
 import { RecordingDownload } from './hls/RecordingDownload.ts';
-import { History } from './history/History.ts';
+import { createHistory } from './history/createHistory.ts';
+import type { History } from './history/History.ts';
 import { createApp } from './http/createApp.ts';
 import { endSlowBodies } from './http/endSlowBodies.ts';
 import { listenProblem } from './http/listenProblem.ts';
@@ -141,17 +142,9 @@ export class FramelockServer {
       logger,
       metrics,
     });
-    this.#history = History.create({
-      store: database.history,
-      publications: database.publications,
-      serverId: this.#serverId,
-      dataDir: config.dataDir,
-      spoolMaxBytes: config.historySpoolMaxBytes,
-      ages: config.historyAges,
-      isLive: (publicationId, streamId) => this.#streams.live(streamId)?.publication?.id === publicationId,
-      streamName: (id) => this.#streams.live(id)?.name ?? this.#streams.find(id).then((row) => row?.name),
-      logger,
-      metrics,
+    this.#history = createHistory({
+      ...{ config, database, logger, metrics },
+      ...{ serverId: this.#serverId, streams: this.#streams },
     });
     this.#events = createEventsOut({
       ...{ config, database, logger, metrics, serverId: this.#serverId },
@@ -291,8 +284,7 @@ export class FramelockServer {
       files: this.#files,
       recordings: this.#recordings,
       brands: this.#brands,
-      exposure: this.#database.exposure,
-      historyQueries: this.#database.historyQueries,
+      ...{ exposure: this.#database.exposure, historyQueries: this.#database.historyQueries },
       events: this.#events,
       doctorSessions: this.#doctorSessions,
       doctor: new Doctor({
