@@ -17,7 +17,7 @@ export function retryDelayMs(
   if (attempts >= maxAttempts) return undefined;
   const { firstMs, retryAfterMs = 0, random = Math.random } = options;
   const delayMs = Math.min(firstMs * factor ** (attempts - 1), maxDelayMs) * (0.8 + 0.4 * random());
-  return Math.max(delayMs, Math.min(retryAfterMs, maxRetryAfterMs));
+  return Math.max(Math.round(delayMs), Math.min(retryAfterMs, maxRetryAfterMs));
 }
 
 /** RFC 9110 section 10.2.3: seconds, or a date. Undefined: neither. */
