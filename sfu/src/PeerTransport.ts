@@ -63,6 +63,8 @@ const detectionLifetimeMs = 500;
 /** A key frame costs ten ordinary ones: viewers who ask in a storm get at most four a second. */
 const keyFrameRequestDelayMs = 250;
 const maxConsumers = 64;
+/** A channel of detections that another has taken the place of, ms. */
+const replacedAfterMs = 3_000;
 
 /** One direction of one peer: a WebRtcTransport on its Worker's WebRtcServer, and the Consumers on it. */
 export class PeerTransport extends EventEmitter<PeerTransportEvents> implements PublishingTransport {
@@ -211,7 +213,15 @@ export class PeerTransport extends EventEmitter<PeerTransportEvents> implements 
     return consumer;
   }
 
-  async consumeData(dataProducerId: string): Promise<types.DataConsumer> {
+  /** One at a time: the one before goes on for a while, until its viewer has opened this one. */
+  async consumeDetections(dataProducerId: string): Promise<types.DataConsumer> {
+    const before = [...this.#dataConsumers.values()];
+    const dataConsumer = await this.#consumeData(dataProducerId);
+    if (before.length > 0) setTimeout(() => before.forEach((one) => one.close()), replacedAfterMs).unref();
+    return dataConsumer;
+  }
+
+  async #consumeData(dataProducerId: string): Promise<types.DataConsumer> {
     if (this.direction !== 'recv') throw new Refusal('badRequest', 'only a recv transport takes detections');
     if (this.#dataConsumers.size >= maxConsumers) throw new Refusal('rateLimited', `at most ${maxConsumers} each`);
     this.#expectConnection();
@@ -222,7 +232,7 @@ export class PeerTransport extends EventEmitter<PeerTransportEvents> implements 
     });
     if (this.#closed) throw new Refusal('unavailable', 'consumeDetections: the transport closed meanwhile');
     this.#dataConsumers.set(dataConsumer.id, dataConsumer);
-    dataConsumer.on('dataproducerclose', () => this.#dataConsumers.delete(dataConsumer.id));
+    dataConsumer.observer.once('close', () => this.#dataConsumers.delete(dataConsumer.id));
     dataConsumer.on('sctpsendbufferfull', () => this.#metrics.framesDropped.inc({ stage: 'dataChannel' }));
     return dataConsumer;
   }

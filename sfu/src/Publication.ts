@@ -107,6 +107,20 @@ export class Publication extends EventEmitter<PublicationEvents> {
     return held.producer;
   }
 
+  /** A viewer's channel; of hidden labels nothing travels, where there is room for one more wish of that kind. */
+  async consumeDetections(transport: PeerTransport, hiddenLabels: readonly string[]): Promise<types.DataConsumer> {
+    const filter = hiddenLabels.length > 0 ? await this.feed.filtered.open(hiddenLabels) : undefined;
+    try {
+      const dataConsumer = await transport.consumeDetections((filter ?? this.feed).dataProducerId);
+      if (filter) dataConsumer.observer.once('close', () => filter.release());
+      if (dataConsumer.closed) filter?.release();
+      return dataConsumer;
+    } catch (error) {
+      filter?.release();
+      throw error;
+    }
+  }
+
   /** A Producer that is refused leaves a Publication without any closed. */
   async produce(
     transport: PublishingTransport,

@@ -333,13 +333,16 @@ export class SfuNode extends EventEmitter<SfuNodeEvents> {
     return { consumer: { id, producerId, kind, rtpParameters, type, producerPaused }, type };
   }
 
-  async consumeDetections(request: { transportId: string; publicationId: string }): Promise<{ dataConsumer: Opaque }> {
+  async consumeDetections(
+    request: ParamsOf<SfuControlContract, 'consumeDetections'>,
+  ): Promise<{ dataConsumer: Opaque }> {
     const transport = this.transport(request.transportId);
     const publication = this.publication(request.publicationId);
     if (publication.streamId !== transport.streamId)
       throw new Refusal('notFound', 'no such Publication in this Stream');
-    const { dataProducerId } = publication.feed;
-    const { id, sctpStreamParameters, label, protocol } = await transport.consumeData(dataProducerId);
+    const dataConsumer = await publication.consumeDetections(transport, request.hiddenLabels);
+    const { dataProducerId } = dataConsumer;
+    const { id, sctpStreamParameters, label, protocol } = dataConsumer;
     // What the viewer's end of the channel is made with; what the Worker's end does is PeerTransport's to say.
     const viewerEnd = { streamId: sctpStreamParameters?.streamId, ordered: false, maxRetransmits: 0 };
     return { dataConsumer: { id, dataProducerId, sctpStreamParameters: viewerEnd, label, protocol } };

@@ -32,7 +32,7 @@ beforeEach(async () => {
   videoId = (await publication.produce(sender, 'video', vp8())).id;
   await publication.produce(sender, 'audio', opus());
   await receiver.consume(publication.producer(videoId), announcedRtpCapabilities());
-  await receiver.consumeData(publication.feed.dataProducerId);
+  await receiver.consumeDetections(publication.feed.dataProducerId);
   await publication.openTap({ ip: '127.0.0.1', port: 9 }, '127.0.0.1');
   heard = [];
   stream.on('closed', (reason) => heard.push(`stream ${reason}`));

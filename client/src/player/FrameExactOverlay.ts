@@ -271,6 +271,11 @@ export class FrameExactOverlay {
     this.#compositor.setOverlay(this.#overlay);
   }
 
+  /** Of labels whose objects are neither drawn nor blurred nothing needs to be known. */
+  get hiddenLabels(): readonly string[] {
+    return this.#overlay.hiddenLabels;
+  }
+
   /** Zones or lines were drawn: at once also where the picture stands still. */
   setZones(settings: ZoneSettings): void {
     this.zones.setSettings(settings);

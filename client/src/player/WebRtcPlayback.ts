@@ -159,6 +159,7 @@ export class WebRtcPlayback implements Playback {
 
   onTick(): void {
     this.#applyTarget();
+    this.#reconnector.link?.hideLabels(this.#options.overlay.hiddenLabels);
     if (++this.#tick % ticksPerMeasure === 0) void this.#measure();
   }
 

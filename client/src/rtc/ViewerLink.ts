@@ -13,10 +13,11 @@ import {
   type ZonesLive,
 } from '@framelock/server/protocol';
 import type { Device } from 'mediasoup-client';
-import type { Consumer, ConsumerOptions, DataConsumer, Transport, TransportOptions } from 'mediasoup-client/types';
+import type { Consumer, ConsumerOptions, Transport, TransportOptions } from 'mediasoup-client/types';
 import { SignalingClient, type JoinResult } from '../signaling/SignalingClient.ts';
 import { chooseVideo, simulcastLayers } from './chooseVideo.ts';
 import { createDevice } from './createDevice.ts';
+import { DetectionsChannel } from './DetectionsChannel.ts';
 import type { Link, LinkEnd } from './Reconnector.ts';
 import { watchTransport } from './watchTransport.ts';
 
@@ -61,6 +62,8 @@ export const noPathCode = 'noPath';
 
 /** Above what any Stream has; the sfu takes the highest there is. */
 const highestLayer = 7;
+/** Of the labels that are not drawn anyway, so many need not be sent. */
+const maxHiddenLabels = 200;
 
 /** One viewer's connected path: signalling, and for each Publication Consumers and the detections channel. */
 export class ViewerLink implements Link {
@@ -79,8 +82,7 @@ export class ViewerLink implements Link {
   readonly #consuming = new Set<string>();
   /** Consumers that ended before we had them: the event can overtake what follows the answer. */
   readonly #endedEarly = new Set<string>();
-  #dataConsumer: DataConsumer | undefined;
-  #dataPublicationId: string | undefined;
+  readonly #detections: DetectionsChannel;
   #spatialLayer: number | undefined;
   /** Of the video that the owner shows. */
   #shownProducerId: string | undefined;
@@ -108,6 +110,16 @@ export class ViewerLink implements Link {
 
   private constructor(options: ViewerLinkOptions) {
     this.#options = options;
+    this.#detections = new DetectionsChannel({
+      transport: () => this.#recvTransport(),
+      request: async (transportId, hidden) => {
+        const asked = { transportId, hiddenLabels: hidden.slice(0, maxHiddenLabels) };
+        return (await this.signaling.request('consumeDetections', asked)).dataConsumer;
+      },
+      isCurrent: (publicationId) => this.#isCurrent(publicationId),
+      onMessage: options.onDetections,
+      onError: (error, publicationId, forget) => this.#onMediaError(error, publicationId, forget),
+    });
     this.#spatialLayer = options.spatialLayer;
     this.ended = new Promise((resolve) => (this.#end = resolve));
   }
@@ -202,7 +214,7 @@ export class ViewerLink implements Link {
       else if (overtaken || replaced) this.#giveUp(id);
     }
     for (const id of wanted) void this.#consume(id, publication.id);
-    void this.#consumeDetections(publication.id);
+    this.#detections.consume(publication.id);
   }
 
   /** Of a simulcast one layer only. */
@@ -272,27 +284,6 @@ export class ViewerLink implements Link {
     }
   }
 
-  async #consumeDetections(publicationId: string): Promise<void> {
-    if (this.#dataPublicationId === publicationId) return;
-    this.#dataPublicationId = publicationId;
-    try {
-      const transport = await this.#recvTransport();
-      const { dataConsumer: options } = await this.signaling.request('consumeDetections', {
-        transportId: transport.id,
-      });
-      if (!this.#isCurrent(publicationId)) return;
-      const dataConsumer = await transport.consumeData(options as never);
-      if (!this.#isCurrent(publicationId)) return dataConsumer.close();
-      dataConsumer.binaryType = 'arraybuffer';
-      dataConsumer.on('message', (data: unknown) => {
-        if (data instanceof ArrayBuffer) this.#options.onDetections(data, publicationId);
-      });
-      this.#dataConsumer = dataConsumer;
-    } catch (error) {
-      this.#onMediaError(error, publicationId, () => (this.#dataPublicationId = undefined));
-    }
-  }
-
   /** A Producer that is gone meanwhile is told by an event; anything else is worth a whole new link. */
   #onMediaError(error: unknown, publicationId: string, forget: () => void): void {
     if (!this.#isCurrent(publicationId)) return;
@@ -343,6 +334,11 @@ export class ViewerLink implements Link {
     }
   }
 
+  /** Objects of these labels need not be sent. */
+  hideLabels(labels: readonly string[]): void {
+    this.#detections.hide(labels);
+  }
+
   async #applyLayer(consumerId: string): Promise<void> {
     await this.signaling.request('setPreferredLayers', {
       consumerId,
@@ -377,9 +373,7 @@ export class ViewerLink implements Link {
     for (const id of [...this.#consumers.keys()]) this.#dropConsumer(id);
     this.#consuming.clear();
     this.#endedEarly.clear();
-    this.#dataConsumer?.close();
-    this.#dataConsumer = undefined;
-    this.#dataPublicationId = undefined;
+    this.#detections.drop();
   }
 
   close(reason: string, code?: string): void {
@@ -397,7 +391,7 @@ export class ViewerLink implements Link {
       closed: this.#closed,
       publicationId: this.#publication?.id,
       consumers: [...this.#consumers.values()].map(({ id, producerId, kind }) => ({ id, producerId, kind })),
-      detections: this.#dataConsumer?.readyState,
+      detections: this.#detections.state,
       signaling: this.signaling?.dump(),
     };
   }

@@ -3,6 +3,9 @@ import { z } from 'zod';
 /** Data channel of a Publication's detections; unordered, no retransmits: a late detection is of no use. */
 export const detectionChannel = { label: 'detections', protocol: 'framelock.v1' } as const;
 
+/** Labels that one viewer hides, and that the sfu leaves out for it. */
+export const hiddenLabelsSchema = z.array(z.string().min(1).max(100)).max(200);
+
 /** Objects in one message. More are cut, lowest score first, and counted. */
 export const maxObjectsPerFrame = 300;
 

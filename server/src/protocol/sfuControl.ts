@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { hiddenLabelsSchema } from './detections.ts';
 import { hlsViewSchema, packagerSettingsSchema, storedRecordingSchema } from './hls.ts';
 import { idSchema, ipSchema, mediaKindSchema, opaqueSchema, portSchema } from './ids.ts';
 import { ingestStatsSchema } from './ingest.ts';
@@ -57,7 +58,11 @@ export const sfuControlContract = {
       result: z.object({ producer: producerViewSchema }),
     },
     consumeDetections: {
-      params: z.object({ transportId: idSchema, publicationId: idSchema }),
+      params: z.object({
+        transportId: idSchema,
+        publicationId: idSchema,
+        hiddenLabels: hiddenLabelsSchema.default([]),
+      }),
       result: z.object({ dataConsumer: opaqueSchema }),
     },
     /**

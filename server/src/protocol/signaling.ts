@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { hiddenLabelsSchema } from './detections.ts';
 import { deliverySchema, hlsViewSchema } from './hls.ts';
 import { idSchema, mediaKindSchema, opaqueSchema } from './ids.ts';
 import { ingestStatsSchema, publishedBySchema } from './ingest.ts';
@@ -164,9 +165,13 @@ export const signalingContract = {
       result: z.object({ dataProducerId: idSchema, revision: z.number().int().positive() }),
     },
     reportAnalysis: { params: browserAnalysisReportSchema, result: nothing },
-    /** mediasoup-client's DataConsumerOptions for the current Publication's DetectionFeed. */
+    /**
+     * mediasoup-client's DataConsumerOptions for the current Publication's DetectionFeed, without objects of the hidden
+     * labels (where there is room for one more wish of that kind). Asked again it takes the place of the one before,
+     * which ends some seconds later.
+     */
     consumeDetections: {
-      params: z.object({ transportId: idSchema }),
+      params: z.object({ transportId: idSchema, hiddenLabels: hiddenLabelsSchema.default([]) }),
       result: z.object({ dataConsumer: opaqueSchema }),
     },
     reportPublisher: { params: publisherReportSchema, result: nothing },

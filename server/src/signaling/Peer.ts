@@ -187,7 +187,7 @@ export class Peer implements StreamPeer {
       },
       setPreferredLayers: (params) => this.#consumer(params.consumerId).request('setPreferredLayers', params),
       requestKeyFrame: (params) => this.#consumer(params.consumerId).request('requestKeyFrame', params),
-      consumeDetections: ({ transportId }) => this.#consumeDetections(transportId),
+      consumeDetections: ({ transportId, hiddenLabels }) => this.#consumeDetections(transportId, hiddenLabels),
       setAnalysis: (wish) => this.#member('publish').live.analysis.setAnalysis(this, wish),
       produceDetections: ({ transportId, sctpStreamParameters }) => {
         const { live } = this.#member('publish');
@@ -343,12 +343,12 @@ export class Peer implements StreamPeer {
     });
   }
 
-  async #consumeDetections(transportId: string): Promise<{ dataConsumer: Opaque }> {
+  async #consumeDetections(transportId: string, hiddenLabels: string[]): Promise<{ dataConsumer: Opaque }> {
     const { live } = this.#member('watch');
     const { sfu } = this.#transport(transportId, 'recv');
     const publicationId = live.publicationOn(sfu).id;
     // Not among `#consumers`: nothing is asked of one later, the sfu bounds them, and nobody tells when they end.
-    const result = await sfu.request('consumeDetections', { transportId, publicationId });
+    const result = await sfu.request('consumeDetections', { transportId, publicationId, hiddenLabels });
     this.#stillHere(sfu);
     return result;
   }

@@ -122,6 +122,7 @@ export function sfuHandlers({
       return {};
     },
     describeModel: async ({ publicationId, description }) => {
+      node.publication(publicationId).feed.filtered.describe(description);
       await required(hls).describeModel(publicationId, description);
       return {};
     },

@@ -1,6 +1,7 @@
 import type { types } from 'mediasoup';
 import { detectionChannel } from '@framelock/server/protocol';
 import type { SfuMetrics } from '../metrics.ts';
+import { FilteredDetections } from './FilteredDetections.ts';
 
 /** Largest detection message, bytes: 300 objects take about 10 KiB. */
 export const maxFeedMessageBytes = 64 * 1024;
@@ -34,6 +35,8 @@ export type FeedRefusal =
  */
 export class DetectionFeed {
   readonly publicationId: string;
+  /** For viewers who hide labels. */
+  readonly filtered: FilteredDetections;
   /** Gets each message too: the packager of HLS. Must not keep the caller waiting. */
   mirror: ((message: Buffer) => void) | undefined;
   readonly #transport: types.DirectTransport;
@@ -54,6 +57,7 @@ export class DetectionFeed {
   ) {
     this.publicationId = publicationId;
     this.#transport = transport;
+    this.filtered = new FilteredDetections(transport);
     this.#dataProducer = dataProducer;
     this.#metrics = metrics;
   }
@@ -111,6 +115,7 @@ export class DetectionFeed {
       return refusal;
     }
     this.#dataProducer.send(message);
+    this.filtered.send(message);
     this.mirror?.(message);
     this.#messages++;
     this.#metrics.feedMessages.inc();
@@ -151,6 +156,7 @@ export class DetectionFeed {
       hasWriter: this.hasWriter,
       messages: this.#messages,
       refused: this.#refused,
+      filters: this.filtered.size,
     };
   }
 }

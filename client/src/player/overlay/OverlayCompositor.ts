@@ -1,6 +1,7 @@
 import { rtpTicksBetween, type DetectionMessage, type ModelDescription } from '@framelock/server/protocol';
 import { unixNowMs } from '../../signaling/ClockOffset.ts';
 import type { OverlayCounters } from '../stats/OverlayCounters.ts';
+import { BlurLayer } from './BlurLayer.ts';
 import { CanvasSurface } from './CanvasSurface.ts';
 import { chooseBoxes, exactChoice, type BoxChoice } from './chooseBoxes.ts';
 import type { DetectionBuffer } from './DetectionBuffer.ts';
@@ -46,6 +47,9 @@ export class OverlayCompositor {
   readonly #record: DrawnRecord;
   #overlay: OverlayOptions;
   #hidden: ReadonlySet<string>;
+  #blurred: ReadonlySet<string>;
+  /** From the first wish on. */
+  #blur: BlurLayer | undefined;
   #image: VideoFrame | HTMLVideoElement | undefined;
   #own = false;
   #clock: PictureClock = rtpClock;
@@ -63,6 +67,7 @@ export class OverlayCompositor {
     this.#speedOf = zones && ((trackId) => zones.speedOf(trackId));
     this.#overlay = options.overlay;
     this.#hidden = new Set(options.overlay.hiddenLabels);
+    this.#blurred = new Set(options.overlay.blurredLabels);
     this.#surface = new CanvasSurface(options.canvas, () => this.redraw());
     this.#record = {
       ...{
@@ -86,6 +91,7 @@ export class OverlayCompositor {
   setOverlay(overlay: OverlayOptions): void {
     this.#overlay = overlay;
     this.#hidden = new Set(overlay.hiddenLabels);
+    this.#blurred = new Set(overlay.blurredLabels);
     if (!overlay.trails) this.#trails.clear();
     this.redraw();
   }
@@ -189,6 +195,7 @@ export class OverlayCompositor {
     }
     context.drawImage(this.#image!, rect.x, rect.y, rect.width, rect.height);
     const boxes = this.#drawnBoxes();
+    if (this.#blurred.size > 0) this.#drawBlur(rect, boxes);
     const { zones } = this.#options;
     zones?.show(record.analysedRtpTimestamp);
     if (zones && this.#overlay.zones) drawZones(context, rect, zones.shapes, this.#overlay, pixelRatio);
@@ -200,6 +207,12 @@ export class OverlayCompositor {
     record.basedOnRtpTimestamp = this.#choice.message?.rtp ?? null;
     record.pictureRect = rect;
     record.drawnAtMs = unixNowMs();
+  }
+
+  #drawBlur(rect: PictureRect, boxes: readonly DrawnBox[]): void {
+    const { pictureWidth: width, pictureHeight: height } = this.#record;
+    this.#blur ??= new BlurLayer();
+    this.#blur.draw(this.#surface.context, this.#image!, { rect, width, height }, boxes, this.#blurred);
   }
 
   #drawTrails(rect: PictureRect, boxes: readonly DrawnBox[]): void {
@@ -217,11 +230,13 @@ export class OverlayCompositor {
       this.#description = this.#descriptions.get(message.model);
     }
     const description = this.#description;
+    const { minScore, colours } = this.#overlay;
     const drawn: DrawnBox[] = [];
     for (const box of boxes) {
       const label = description?.labels[box.labelIndex] ?? `class ${box.labelIndex}`;
-      if (box.score < this.#overlay.minScore || this.#hidden.has(label)) continue;
-      drawn.push({ ...box, label, color: colorOfLabel(label), predicted: kind === 'extrapolated' });
+      if (box.score < minScore || this.#hidden.has(label)) continue;
+      const color = colours[label] ?? colorOfLabel(label);
+      drawn.push({ ...box, label, color, predicted: kind === 'extrapolated' });
     }
     return drawn;
   }

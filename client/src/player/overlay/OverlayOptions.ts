@@ -7,8 +7,12 @@ export interface OverlayOptions {
   trackIds: boolean;
   /** Detections below this score are not drawn, 0..1. */
   minScore: number;
-  /** Labels not to draw. */
+  /** Labels not to draw; over WebRTC the sfu does not even send them. */
   hiddenLabels: readonly string[];
+  /** Labels whose objects are made unrecognisable, where there are boxes for them. */
+  blurredLabels: readonly string[];
+  /** Colours of labels, `#rrggbb`; the others have one of the palette. */
+  colours: Readonly<Record<string, string>>;
   /** Zones and lines of the Stream, with their figures. */
   zones: boolean;
   /** Where each object was in the last second, as a fading line. */
@@ -30,6 +34,8 @@ export const defaultOverlayOptions: Readonly<OverlayOptions> = {
   trackIds: false,
   minScore: 0,
   hiddenLabels: [],
+  blurredLabels: [],
+  colours: {},
   zones: true,
   trails: false,
   speeds: true,

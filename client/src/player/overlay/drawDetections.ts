@@ -1,4 +1,5 @@
 import type { DrawnBox, PictureRect } from './DrawnRecord.ts';
+import { inkOn } from './inkOn.ts';
 import type { OverlayOptions } from './OverlayOptions.ts';
 
 /** Boxes and their labels, over the picture already drawn in `rect`. `speedOf`: in words, where it is to be said. */
@@ -38,7 +39,7 @@ function drawBox(context: CanvasRenderingContext2D, rect: PictureRect, box: Draw
   context.strokeRect(x, y, w, h);
 }
 
-/** A chip above the box, or inside it where there is no room above. Dark words on the label's own light colour. */
+/** A chip above the box, or inside it where there is no room above, in the label's colour. */
 function drawLabel(
   context: CanvasRenderingContext2D,
   rect: PictureRect,
@@ -62,7 +63,7 @@ function drawLabel(
   context.beginPath();
   context.roundRect(x, y, width, height, 3 * pixelRatio);
   context.fill();
-  context.fillStyle = '#0b0e14';
+  context.fillStyle = inkOn(box.color);
   context.fillText(words, x + padding, y + height / 2);
 }
 

@@ -3,6 +3,7 @@ export * from './BoxList.ts';
 export * from './BrandNamer.ts';
 export * from './DetectedObject.ts';
 export * from './encodeDetections.ts';
+export * from './filterDetections.ts';
 export * from './GalleryIndex.ts';
 export * from './ExposureMeter.ts';
 export * from './inputSpec.ts';
