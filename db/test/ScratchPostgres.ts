@@ -1,5 +1,6 @@
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
-import { chownSync, existsSync, globSync, mkdtempSync, rmSync } from 'node:fs';
+import { once } from 'node:events';
+import { chownSync, existsSync, globSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
@@ -17,22 +18,24 @@ const unprivileged = process.getuid?.() === 0 ? { uid: nobody, gid: nobody } : {
 export class ScratchPostgres {
   readonly url: string;
   readonly version: string;
-  readonly #child: ChildProcess;
+  readonly #spawn: () => ChildProcess;
   readonly #folder: string;
+  #child: ChildProcess;
   #closed = false;
 
-  private constructor(child: ChildProcess, folder: string, url: string, version: string) {
-    this.#child = child;
-    this.#folder = folder;
-    this.url = url;
-    this.version = version;
+  private constructor(found: Found) {
+    this.#spawn = found.spawn;
+    this.#child = found.child;
+    this.#folder = found.folder;
+    this.url = found.url;
+    this.version = found.version;
   }
 
   /** Undefined where none can be started; `problems` then says why of each. */
   static async create(problems: string[]): Promise<ScratchPostgres | undefined> {
     for (const bin of await candidates()) {
       try {
-        return await start(bin, (...found) => new ScratchPostgres(...found));
+        return new ScratchPostgres(await start(bin));
       } catch (error) {
         problems.push(`${bin}: ${(error as Error).message.split('\n').slice(0, 3).join(' ')}`);
       }
@@ -41,11 +44,45 @@ export class ScratchPostgres {
     return undefined;
   }
 
+  /** SIGKILL to all of its processes at once. */
+  async kill(): Promise<void> {
+    const ended = once(this.#child, 'exit');
+    this.#signal('SIGKILL');
+    await ended;
+  }
+
+  /** After `kill`, with the same data on the same port. */
+  async restart(): Promise<void> {
+    this.#child = this.#spawn();
+    await untilReady(this.#child);
+  }
+
+  /** None of its processes goes on until `thaw`: connections stay, and nothing answers. */
+  freeze(): void {
+    this.#signal('SIGSTOP');
+  }
+
+  thaw(): void {
+    this.#signal('SIGCONT');
+  }
+
+  #signal(signal: NodeJS.Signals): void {
+    // The postmaster first: it then starts no others.
+    for (const pid of [this.#child.pid!, ...childrenOf(this.#child.pid!)]) {
+      try {
+        process.kill(pid, signal);
+      } catch {
+        // it has ended meanwhile
+      }
+    }
+  }
+
   async close(): Promise<void> {
     if (this.#closed) return;
     this.#closed = true;
     const ended = new Promise((resolve) => this.#child.once('exit', resolve));
-    if (this.#child.exitCode === null) {
+    if (this.#child.exitCode === null && this.#child.signalCode === null) {
+      this.thaw();
       this.#child.kill('SIGINT'); // Postgres's fast shutdown
       await ended;
     }
@@ -72,10 +109,15 @@ async function candidates(): Promise<string[]> {
   return folders.filter((folder) => existsSync(join(folder, 'initdb')));
 }
 
-async function start<T>(
-  bin: string,
-  made: (child: ChildProcess, folder: string, url: string, version: string) => T,
-): Promise<T> {
+interface Found {
+  spawn: () => ChildProcess;
+  child: ChildProcess;
+  folder: string;
+  url: string;
+  version: string;
+}
+
+async function start(bin: string): Promise<Found> {
   const folder = mkdtempSync(join(tmpdir(), 'framelock-postgres-'));
   try {
     if (unprivileged.uid !== undefined) chownSync(folder, unprivileged.uid, unprivileged.gid);
@@ -88,9 +130,11 @@ async function start<T>(
     });
     const port = await freePort();
     const options = ['-D', data, '-h', '127.0.0.1', '-p', `${port}`, '-k', folder, '-c', 'fsync=off'];
-    const child = spawn(join(bin, 'postgres'), options, { ...common, stdio: ['ignore', 'ignore', 'pipe'] });
+    const again = (): ChildProcess =>
+      spawn(join(bin, 'postgres'), options, { ...common, stdio: ['ignore', 'ignore', 'pipe'] });
+    const child = again();
     await untilReady(child);
-    return made(child, folder, `postgres://framelock@127.0.0.1:${port}/postgres`, version);
+    return { spawn: again, child, folder, url: `postgres://framelock@127.0.0.1:${port}/postgres`, version };
   } catch (error) {
     rmSync(folder, { recursive: true, force: true });
     throw error;
@@ -115,5 +159,19 @@ function freePort(): Promise<number> {
       const { port } = server.address() as { port: number };
       server.close(() => resolve(port));
     });
+  });
+}
+
+/** By /proc; none where there is no /proc. */
+function childrenOf(parent: number): number[] {
+  if (!existsSync('/proc')) return [];
+  const pids = readdirSync('/proc').filter((name) => /^\d+$/.test(name));
+  return pids.map(Number).filter((pid) => {
+    try {
+      const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
+      return Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[1]) === parent;
+    } catch {
+      return false;
+    }
   });
 }

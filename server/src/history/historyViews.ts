@@ -1,4 +1,4 @@
-import type { EventRow, PropertiesPointRow, TrackRow } from '@framelock/db';
+import type { EventRow, ObjectTrackRow, PropertiesPointRow } from '@framelock/db';
 import {
   type ActivityAnswer,
   type EventView,
@@ -15,7 +15,7 @@ import {
 /** An open ObjectTrack that nothing was told of for so long is over: its node went away. */
 const staleAfterMs = 60_000;
 
-export function trackView(row: TrackRow, nowMs: number): TrackView {
+export function trackView(row: ObjectTrackRow, nowMs: number): TrackView {
   const { runId, trackId, streamId, publicationId, label, frames, bestRtp, firstRtp, lastRtp, zoneIds } = row;
   const [x = 0, y = 0, w = 0, h = 0] = row.bestBox.map(rounded);
   return {
