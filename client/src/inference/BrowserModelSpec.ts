@@ -1,4 +1,4 @@
-import type { InputSpec } from '@framelock/server/protocol/analysis';
+import { type InputSpec, type TrackParameters, trackParametersSchema } from '@framelock/server/protocol/analysis';
 import { z } from 'zod';
 
 export interface BrandNaming {
@@ -21,6 +21,8 @@ export interface BrowserModelSpec {
   inputName: string;
   scoreThreshold: number;
   nmsIou: number;
+  /** How its objects are followed, where it is not as usual. */
+  track?: TrackParameters;
   /** Only of a model whose marks get their names from the gallery. */
   brands?: BrandNaming;
 }
@@ -32,6 +34,7 @@ const common = {
   sha256: z.string(),
   labels: z.array(z.string()).min(1),
   scoreThreshold: z.number(),
+  track: trackParametersSchema.optional(),
 };
 
 /** The marker detector's model.json: planes of 0..1. */
@@ -65,8 +68,9 @@ const modelSchema = z.discriminatedUnion('family', [markerSchema, brandsSchema])
 /** From a model.json of inference/models. @throws ZodError where that is of another shape. */
 export function readModelSpec(url: string, description: unknown, galleryUrl?: string): BrowserModelSpec {
   const model = modelSchema.parse(description);
-  const { id, name, sha256, labels, scoreThreshold } = model;
-  const base = { id, name, sha256, labels, scoreThreshold, url, inputName: model.input.name };
+  const { id, name, sha256, labels, scoreThreshold, track } = model;
+  const inputName = model.input.name;
+  const base = { id, name, sha256, labels, scoreThreshold, url, inputName, ...(track ? { track } : {}) };
   if (model.family === 'marker') {
     const [, , height, width] = model.input.dims;
     const each = 1 / 255;

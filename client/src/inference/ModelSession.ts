@@ -4,6 +4,7 @@ import {
   type DetectedObject,
   floatsPerPicture,
   packObjects,
+  SceneMeter,
   unpackObjects,
 } from '@framelock/server/protocol/analysis';
 import type { InferenceSession, Tensor } from 'onnxruntime-web';
@@ -25,6 +26,8 @@ export interface ModelSessionOptions {
 export interface FrameObjects {
   /** With embeddings where the model gives them. */
   objects: DetectedObject[];
+  /** How much the picture differs from the one before, 0..1. */
+  change: number;
   /** Picture to tensor, and the run, ms. */
   preparedMs: number;
   ranMs: number;
@@ -40,6 +43,7 @@ export class ModelSession {
   readonly #tensor: Float32Array;
   readonly #fitter: FrameFitter;
   readonly #boxes = new BoxList();
+  readonly #scene = new SceneMeter();
 
   /** The first provider on which the model runs once, and why not those before. @throws with the reasons of all of them. */
   static async create(options: ModelSessionOptions): Promise<{ session: ModelSession; problems: string[] }> {
@@ -94,6 +98,8 @@ export class ModelSession {
   async detect(frame: VideoFrame): Promise<FrameObjects> {
     const beganAtMs = performance.now();
     const placement = this.#fitter.fit(frame, this.#tensor);
+    const { displayWidth, displayHeight } = frame;
+    const change = this.#scene.measure(this.#tensor, this.#spec.input, displayWidth, displayHeight);
     const preparedAtMs = performance.now();
     const { rows, embeddings } = await this.#run();
     const ranAtMs = performance.now();
@@ -110,7 +116,7 @@ export class ModelSession {
         object.embedding = embeddings.subarray(begin, begin + embeddingDimensions);
       }
     }
-    return { objects, preparedMs: preparedAtMs - beganAtMs, ranMs: ranAtMs - preparedAtMs };
+    return { objects, change, preparedMs: preparedAtMs - beganAtMs, ranMs: ranAtMs - preparedAtMs };
   }
 
   /** `embeddings`: a vector for each row. */

@@ -1,5 +1,5 @@
 import { embeddingDimensions, type Gallery } from '@framelock/server/protocol';
-import { type DetectedObject, writeEmbeddings } from '@framelock/server/protocol/analysis';
+import { type DetectedObject, trackParametersSchema, writeEmbeddings } from '@framelock/server/protocol/analysis';
 import { expect, it } from 'vitest';
 import { ObjectNamer } from './ObjectNamer.ts';
 
@@ -36,6 +36,23 @@ it('takes nothing over from another scene', () => {
   const objects = [mark(1)];
   namer.name(objects, 10 * 40_000);
   expect(objects[0]!.label).toBe(2);
+});
+
+it('gives what stands where something was before a cut an id of its own', () => {
+  const namer = new ObjectNamer(undefined);
+  const ids = [0, 0, 0, 0.9, 0].map((change, i) => namer.name([mark(0)], i * 40_000, change)[0]!);
+  expect(ids).toEqual([1, 1, 1, 2, 2]);
+});
+
+it('waits for what is out of sight as long as the model says', () => {
+  const track = trackParametersSchema.parse({ keepSeconds: 4, confirmAfter: 1 });
+  const [patient, usual] = [new ObjectNamer(undefined, track), new ObjectNamer(undefined)].map((namer) =>
+    [0, 40_000, 80_000, 3_000_000].map((us) => namer.name([mark(0)], us)[0]!),
+  );
+  expect([patient, usual]).toEqual([
+    [1, 1, 1, 1],
+    [1, 1, 1, 2],
+  ]);
 });
 
 it('leaves the labels of a model that has its own', () => {

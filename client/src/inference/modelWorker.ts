@@ -16,7 +16,7 @@ page.onmessage = ({ data }) => {
 };
 
 async function load({ frames, spec, providers, threads }: LoadModel): Promise<void> {
-  const naming = new ObjectNamer(spec.brands);
+  const naming = new ObjectNamer(spec.brands, spec.track);
   namer = naming;
   const onLost = (reason: string) => fail(new Error(reason));
   const { session, problems } = await ModelSession.create({ spec, providers, threads, onLost });
@@ -34,9 +34,9 @@ async function analyse(session: ModelSession, naming: ObjectNamer, order: FrameT
   const { id, frame, isNewScene } = order;
   try {
     const { timestamp } = frame;
-    const { objects, ...times } = await session.detect(frame);
+    const { objects, change, ...times } = await session.detect(frame);
     if (isNewScene) naming.startScene();
-    const trackIds = naming.name(objects, timestamp);
+    const trackIds = naming.name(objects, timestamp, change);
     return { id, objects, trackIds, galleryVersion: naming.galleryVersion, ...times };
   } finally {
     frame.close();
