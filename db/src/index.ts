@@ -48,5 +48,5 @@ export type { EventDeliveryRow, EventRuleRow, EventTargetRow } from './rulesSche
 export type { DeliveryFigures, DeliveryStore, NewDelivery } from './stores/DeliveryStore.ts';
 export type { NewEventRule, NewEventTarget, RuleCounts, RuleStore } from './stores/RuleStore.ts';
 export type { PropertiesPointRow } from './history/propertiesPoints.ts';
-export type { TrackPosition, TrackRow, TrackScope } from './history/trackRows.ts';
+export type { TrackPosition, TrackScope } from './history/trackRows.ts';
 export type { BatchPosition, EventPosition, EventScope, HistoryQueries } from './stores/HistoryQueries.ts';

@@ -2,6 +2,7 @@ import { and, between, desc, eq, gte, lt, or, type SQL, sql } from 'drizzle-orm'
 import { type PgColumn, unionAll } from 'drizzle-orm/pg-core';
 import type { Drizzle } from '../connection.ts';
 import { objectTracks, objectTrackZones, scoreClasses, spanClasses } from '../historySchema.ts';
+import type { ObjectTrackRow } from '../stores/HistoryStore.ts';
 
 /** All that is named has to hold. Of a range: the ObjectTrack touches it, `to` excluded. */
 export interface TrackScope {
@@ -24,8 +25,6 @@ export interface TrackPosition {
   runId: string;
   trackId: number;
 }
-
-export type TrackRow = Omit<typeof objectTracks.$inferSelect, 'scoreClass' | 'spanClass'>;
 
 export const listedTrack = {
   runId: objectTracks.runId,
@@ -60,7 +59,7 @@ export async function readTracks(
   scope: TrackScope,
   after: TrackPosition | undefined,
   limit: number,
-): Promise<TrackRow[]> {
+): Promise<ObjectTrackRow[]> {
   const { from } = scope;
   const reach = from && new Date(from.getTime() - shortestLongMs);
   if (!reach) return readPart(drizzle, scope, classesOf(scope), after, limit);
@@ -78,7 +77,7 @@ async function readPart(
   parts: readonly (SQL | undefined)[],
   after: TrackPosition | undefined,
   limit: number,
-): Promise<TrackRow[]> {
+): Promise<ObjectTrackRow[]> {
   const { startedAt, runId, trackId } = keysOf(scope);
   const newestFirst = [desc(startedAt), desc(runId), desc(trackId)];
   const filters = and(filtersOf(scope), after && olderThan(keysOf(scope), after));

@@ -11,8 +11,8 @@ import {
 } from '../historySchema.ts';
 import { type PropertiesPointRow, type PropertiesScope, readProperties } from '../history/propertiesPoints.ts';
 import { beginsOf, type CountScope, countSlices, labelsOf, type SliceCount } from '../history/samples.ts';
-import { readTracks, type TrackPosition, type TrackRow, type TrackScope } from '../history/trackRows.ts';
-import type { DetectionBatchRow, EventRow } from './HistoryStore.ts';
+import { readTracks, type TrackPosition, type TrackScope } from '../history/trackRows.ts';
+import type { DetectionBatchRow, EventRow, ObjectTrackRow } from './HistoryStore.ts';
 
 export interface EventScope {
   streamId?: string | undefined;
@@ -54,7 +54,7 @@ export class HistoryQueries {
   }
 
   /** Newest first. */
-  async tracks(scope: TrackScope, after: TrackPosition | undefined, limit: number): Promise<TrackRow[]> {
+  async tracks(scope: TrackScope, after: TrackPosition | undefined, limit: number): Promise<ObjectTrackRow[]> {
     const narrow = await this.#narrowed(scope);
     return narrow ? readTracks(this.#drizzle, narrow, after, limit) : [];
   }
