@@ -33,6 +33,7 @@ export function createPages(): Router {
       { path: '/models', name: 'models', component: () => import('./pages/ModelsPage.vue') },
       { path: '/markers', name: 'markers', component: () => import('./pages/MarkersPage.vue') },
       { path: '/system', name: 'system', component: () => import('./pages/SystemPage.vue') },
+      { path: '/alerts', name: 'alerts', component: () => import('./pages/AlertsPage.vue') },
       { path: '/access', name: 'access', component: () => import('./pages/AccessPage.vue') },
       { path: '/:rest(.*)*', name: 'lost', component: () => import('./pages/NotFoundPage.vue') },
     ],
