@@ -18,7 +18,7 @@ const nodeProtocol = [
 ];
 
 const mayImport = {
-  server: ['@framelock/db'],
+  server: ['@framelock/db', '@framelock/db/testing'],
   sfu: nodeProtocol,
   inference: nodeProtocol,
   client: ['@framelock/server/protocol', '@framelock/server/protocol/analysis'],

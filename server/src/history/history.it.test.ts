@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { Database } from '@framelock/db';
 import pino from 'pino';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { ScratchPostgres } from '../../../db/test/ScratchPostgres.ts';
+import { ScratchPostgres } from '@framelock/db/testing';
 import { createFakeInference, createFakeSfu, type FakeInference, type FakeSfu } from '../../test/fakeNodes.ts';
 import { nodeSecret, TestServer, until } from '../../test/TestServer.ts';
 import { Metrics } from '../Metrics.ts';
