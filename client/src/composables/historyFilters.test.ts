@@ -41,7 +41,16 @@ describe('filters of history', () => {
     expect(trackWish(all, nowMs)).not.toHaveProperty('kind');
     expect(eventWish(all, nowMs)).toMatchObject({ kind: 'entered', zoneId: 'z1' });
     expect(eventWish(all, nowMs)).not.toHaveProperty('minScore');
-    expect(activityWish(all, nowMs)).not.toHaveProperty('kind');
+    expect(activityWish(all, nowMs, 10)).not.toHaveProperty('kind');
+  });
+
+  it('count in bars that stand still while the clock goes on', () => {
+    const hour: HistoryFilters = { ...noFilters, range: 'hour' };
+    const at = (ms: number) => activityWish(hour, nowMs + ms, 60);
+    expect(at(1)).toEqual({ from: '2026-11-22T09:01:00.000Z', to: '2026-11-22T10:01:00.000Z', buckets: 60 });
+    expect(at(59_999)).toEqual(at(1));
+    expect(at(60_001).to).toBe('2026-11-22T10:02:00.000Z');
+    expect(activityWish(all, nowMs, 60)).toMatchObject({ buckets: 60, label: 'person' });
   });
 
   it('refuse a time that is none', () => {

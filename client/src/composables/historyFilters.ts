@@ -99,9 +99,16 @@ export function eventWish(filters: HistoryFilters, nowMs: number): EventWish {
   return { ...rangeOfFilters(filters, nowMs), ...named({ streamId, label, zoneId, kind }) } as EventWish;
 }
 
-export function activityWish(filters: HistoryFilters, nowMs: number): ActivityWish {
-  const { streamId, label, zoneId } = filters;
-  return { ...rangeOfFilters(filters, nowMs), ...named({ streamId, label, zoneId }) };
+/** In so many bars. A preset begins and ends where a bar does by the clock, so that bars stand still while it moves on. */
+export function activityWish(filters: HistoryFilters, nowMs: number, buckets: number): ActivityWish {
+  const { streamId, label, zoneId, range } = filters;
+  const preset = historyRanges.find(({ value }) => value === range);
+  const barMs = preset && preset.ms / buckets;
+  const toMs = barMs && Math.ceil(nowMs / barMs) * barMs;
+  const times = toMs
+    ? { from: new Date(toMs - preset.ms).toISOString(), to: new Date(toMs).toISOString() }
+    : rangeOfFilters(filters, nowMs);
+  return { ...times, ...named({ streamId, label, zoneId }), buckets };
 }
 
 /** A narrower time, such as of one bar that was chosen. */

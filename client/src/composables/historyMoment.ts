@@ -46,7 +46,7 @@ export function trackMoment(track: TrackView, { nowMs, recorded, streamName, zon
     cropWords: `${label} #${trackId} in its best frame`,
     facts: [
       { label: 'Stream', value: streamName ?? 'Deleted stream' },
-      { label: 'In the picture', value: `${formatSeconds(seconds)}${ended ? '' : ', and still'}` },
+      { label: 'In the picture', value: `${formatSeconds(seconds)}${ended ? '' : ', so far'}` },
       { label: 'First seen', value: momentWords(from, nowMs) },
       { label: 'Last seen', value: momentWords(to, nowMs) },
       { label: 'Best score', value: `${Math.round(bestScore * 100)} %` },

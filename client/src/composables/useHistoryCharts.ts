@@ -20,7 +20,7 @@ export function useHistoryCharts(filters: Ref<HistoryFilters>) {
   const { data: answer, refresh: refreshActivity } = usePolling<{ key: string; activity: ActivityAnswer }>(
     async (signal) => {
       const key = chartKey.value;
-      return { key, activity: await readActivity({ ...activityWish(filters.value, Date.now()), buckets }, signal) };
+      return { key, activity: await readActivity(activityWish(filters.value, Date.now(), buckets), signal) };
     },
     refreshMs,
   );

@@ -4,7 +4,7 @@ import { openEventStream, type EventStreamState } from '../api/eventStream.ts';
 import { listEvents } from '../api/history.ts';
 import { usePolling } from './usePolling.ts';
 
-const shownEvents = 60;
+const shownEvents = 30;
 /** While they come by themselves, only to be sure; else as often as a person would look. */
 const askAgainMs = { live: 60_000, else: 4_000 };
 
