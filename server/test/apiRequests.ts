@@ -173,7 +173,7 @@ export function requestsOf(
   const broken = fc.constantFrom('nothing', 'nothing', 'path', 'query', 'body', 'body', 'body', 'mediaType');
   return fc
     .tuple(values, broken, hostileText, fc.nat(1_000), bodyOf(operation, schemas))
-    .map(([given, what, hostile, which, body]) => {
+    .map(([given, what, hostile, which, body]): ApiRequest => {
       const set = { ...given } as Record<string, string | null>;
       const candidates = Object.keys(set).filter((key) => key.startsWith(what));
       const target = candidates[which % Math.max(1, candidates.length)];

@@ -200,6 +200,372 @@ export interface paths {
     patch?: never;
     trace?: never;
   };
+  '/api/v1/tracks': {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    /**
+     * ObjectTracks, newest first by when they began
+     * @description All that is named has to hold; of a range, they touch it. Without `streamId` for who may watch all Streams. One that goes on is there with what is known so far.
+     */
+    get: operations['listTracks'];
+    put?: never;
+    post?: never;
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+  '/api/v1/tracks.csv': {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    /**
+     * All of them as a table, one line each (RFC 4180, UTF-8)
+     * @description Zones are separated by spaces.
+     */
+    get: operations['exportTracks'];
+    put?: never;
+    post?: never;
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+  '/api/v1/tracks/{runId}/{trackId}/thumbnail.jpg': {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    /** The object on its best Frame */
+    get: operations['getTrackThumbnail'];
+    put?: never;
+    post?: never;
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+  '/api/v1/events': {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    /**
+     * Events, newest first
+     * @description All that is named has to hold. Without `streamId` for who may watch all Streams.
+     */
+    get: operations['listEvents'];
+    put?: never;
+    post?: never;
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+  '/api/v1/events.csv': {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    /**
+     * All of them as a table, one line each (RFC 4180, UTF-8)
+     * @description What belongs to the kind is JSON in the last column.
+     */
+    get: operations['exportEvents'];
+    put?: never;
+    post?: never;
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+  '/api/v1/streams/{id}/detections': {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    /**
+     * What was detected on every analysed Frame, oldest first
+     * @description Exactly what viewers got. With `label` or `minScore` those Frames alone that have such an object, and of them these objects. A page holds what about 4 MB of stored messages give: it can be short of its limit, or empty, and yet have a `nextCursor`; go on until that is null.
+     */
+    get: operations['listDetections'];
+    put?: never;
+    post?: never;
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+  '/api/v1/streams/{id}/properties': {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    /**
+     * What the picture looked like: brightness, colours, motion, cuts
+     * @description One entry a second, or means of several seconds where the range has more than `points`; of more than some thousand seconds, means of up to eight of each entry (`sampled`).
+     */
+    get: operations['getProperties'];
+    put?: never;
+    post?: never;
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+  '/api/v1/streams/{id}/heatmap': {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    /**
+     * Where objects were, in seconds per cell of the picture
+     * @description The sum of the newest 1,000 runs of the analysis that touch the range.
+     */
+    get: operations['getHeatmap'];
+    put?: never;
+    post?: never;
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+  '/api/v1/history/labels': {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    /**
+     * Labels of the ObjectTracks that began in a range, most frequent first
+     * @description Rare labels are counted; of frequent ones, 16 samples of the range say about how many there are (`exact`: false). Without `streamId` for who may watch all Streams.
+     */
+    get: operations['listLabels'];
+    put?: never;
+    post?: never;
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+  '/api/v1/history/activity': {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    /**
+     * How many ObjectTracks began, by time and label
+     * @description The most frequent labels each, the others together. Few are counted; of many, samples of each bucket say about how many there are (`exact`: false). Without `streamId` for who may watch all Streams.
+     */
+    get: operations['getActivity'];
+    put?: never;
+    post?: never;
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+  '/api/v1/events/stream': {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    /**
+     * Events as they happen, as server-sent events
+     * @description Each message is an event as `GET /api/v1/events` has it. With `Last-Event-ID`, which browsers send by themselves when they connect again, what was missed comes first, up to 1,000 events; some may come twice, with the same `id`. A message `event: lost` says that some were left out: `{"count": n}`, or null where nobody knows how many. The stream ends when the right to it does.
+     */
+    get: operations['streamEvents'];
+    put?: never;
+    post?: never;
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+  '/api/v1/rules': {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    /** All rules, oldest first, with how often they fired */
+    get: operations['listRules'];
+    put?: never;
+    /** Make a rule; it counts from the next moment on */
+    post: operations['createRule'];
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+  '/api/v1/rules/{id}': {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    get?: never;
+    put?: never;
+    post?: never;
+    /** Delete a rule; what it fired is delivered nevertheless */
+    delete: operations['deleteRule'];
+    options?: never;
+    head?: never;
+    /**
+     * Change a rule, or switch it on or off
+     * @description What is not named stays as it is. A rule that changed forgets what it was waiting for.
+     */
+    patch: operations['changeRule'];
+    trace?: never;
+  };
+  '/api/v1/targets': {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    /** Webhooks and brokers that events go to; without secrets */
+    get: operations['listTargets'];
+    put?: never;
+    /**
+     * Add a webhook or an MQTT broker
+     * @description The answer to a webhook has the secret that it is signed with (Standard Webhooks), and no later one.
+     */
+    post: operations['createTarget'];
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+  '/api/v1/targets/{id}': {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    get?: never;
+    put?: never;
+    post?: never;
+    /** Delete a target with all its deliveries; rules forget it */
+    delete: operations['deleteTarget'];
+    options?: never;
+    head?: never;
+    /**
+     * Change a target, switch it on or off, or give it a new secret
+     * @description What is not named stays as it is. What waits is sent to where the target then is.
+     */
+    patch: operations['changeTarget'];
+    trace?: never;
+  };
+  '/api/v1/targets/{id}/test': {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    get?: never;
+    put?: never;
+    /** Send a test event at once, without retries, and say what came of it */
+    post: operations['testTarget'];
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+  '/api/v1/deliveries': {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    /** Deliveries, newest first: waiting, delivered, and dead ones, which failed at every attempt */
+    get: operations['listDeliveries'];
+    put?: never;
+    post?: never;
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+  '/api/v1/deliveries/{id}/retry': {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    get?: never;
+    put?: never;
+    /** Send a dead delivery again, with all its attempts; a waiting one at once */
+    post: operations['retryDelivery'];
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+  '/api/v1/deliveries/{id}': {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    get?: never;
+    put?: never;
+    post?: never;
+    /** Throw a delivery away; one that waits is not sent */
+    delete: operations['deleteDelivery'];
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
   '/api/v1/recordings': {
     parameters: {
       query?: never;
@@ -1118,6 +1484,20 @@ export interface components {
         selfSigned: boolean;
       } | null;
     };
+    ActivityAnswer: {
+      /** Format: date-time */
+      from: string;
+      /** Format: date-time */
+      to: string;
+      bucketSeconds: number;
+      /** @description false = busy buckets are estimated from samples */
+      exact: boolean;
+      /** @description ObjectTracks by the bucket that they began in; most frequent label first */
+      series: {
+        label: string;
+        counts: number[];
+      }[];
+    };
     AddModel: {
       modelId: string;
     };
@@ -1276,6 +1656,17 @@ export interface components {
       current: string;
       password: string;
     };
+    ChangeRule: {
+      name?: string;
+      enabled?: boolean;
+      /** @description null = every Stream */
+      streamId?: string | null;
+      condition?: components['schemas']['RuleConditionInput'];
+      /** @description none = the event is only stored and streamed */
+      targetIds?: string[];
+      /** @description of each Stream: what would fire it again within this is counted as suppressed */
+      cooldownSeconds?: number;
+    };
     ChangeStream: {
       name?: string;
       hls?: components['schemas']['HlsSetting'];
@@ -1284,6 +1675,25 @@ export interface components {
       recordingMaxAgeHours?: number | null;
       recordingMaxBytes?: number | null;
     };
+    ChangeTarget: {
+      name?: string;
+      /** @description true also where the receiver said 410: it is tried again */
+      enabled?: boolean;
+      url?: string;
+      /** @description all of them */
+      headers?: {
+        [key: string]: string;
+      };
+      /**
+       * @description of a webhook: the answer shows it; the one before signs no more
+       * @enum {boolean}
+       */
+      newSecret?: true;
+      topicPrefix?: string;
+      username?: string | null;
+      password?: string | null;
+      caPem?: string | null;
+    };
     ChangeUser: {
       role?: components['schemas']['Role'];
       disabled?: boolean;
@@ -1291,6 +1701,27 @@ export interface components {
     };
     /** @enum {string} */
     ComputedBy: 'node' | 'browser';
+    CreateRule: {
+      name: string;
+      /** @default true */
+      enabled?: boolean;
+      /**
+       * @description null = every Stream
+       * @default null
+       */
+      streamId?: string | null;
+      condition: components['schemas']['RuleConditionInput'];
+      /**
+       * @description none = the event is only stored and streamed
+       * @default []
+       */
+      targetIds?: string[];
+      /**
+       * @description of each Stream: what would fire it again within this is counted as suppressed
+       * @default 0
+       */
+      cooldownSeconds?: number;
+    };
     CreateShare: {
       /** @default Share link */
       name?: string;
@@ -1300,6 +1731,47 @@ export interface components {
     CreateStream: {
       name: string;
     };
+    CreateTarget:
+      | {
+          /** @enum {string} */
+          kind: 'webhook';
+          name: string;
+          /** @default true */
+          enabled?: boolean;
+          url: string;
+          /**
+           * @description sent with each request; their values are never shown again
+           * @default {}
+           */
+          headers?: {
+            [key: string]: string;
+          };
+        }
+      | {
+          /** @enum {string} */
+          kind: 'mqtt';
+          name: string;
+          /** @default true */
+          enabled?: boolean;
+          url: string;
+          /**
+           * @description topics are `prefix/streamId/kind`
+           * @default framelock
+           */
+          topicPrefix?: string;
+          /** @default null */
+          username?: string | null;
+          /**
+           * @description never shown again
+           * @default null
+           */
+          password?: string | null;
+          /**
+           * @description of mqtts: what signed the broker's certificate
+           * @default null
+           */
+          caPem?: string | null;
+        };
     CreateToken: {
       name: string;
       grants: components['schemas']['Grant'][];
@@ -1361,10 +1833,26 @@ export interface components {
     };
     /** @enum {string} */
     Delivery: 'webrtc' | 'hls';
+    DeliveryList: {
+      deliveries: components['schemas']['EventDelivery'][];
+      nextCursor: string | null;
+    };
+    /** @enum {string} */
+    DeliveryState: 'waiting' | 'delivered' | 'dead';
+    DetectionPage: {
+      detections: components['schemas']['StoredFrame'][];
+      /** @description null = that was the last page */
+      nextCursor: string | null;
+    };
     DoctorReport: {
       /** Format: date-time */
       checkedAt: string;
       findings: components['schemas']['Finding'][];
+    };
+    DominantColour: {
+      colour: string;
+      /** @description of the picture and the second */
+      share: number;
     };
     Error: {
       error: components['schemas']['ErrorDetail'];
@@ -1393,6 +1881,114 @@ export interface components {
       message: string;
       details?: unknown;
     };
+    Event: {
+      id: string;
+      kind: components['schemas']['EventKind'];
+      /**
+       * Format: date-time
+       * @description the moment itself, by the clock of the node that saw it
+       */
+      at: string;
+      streamId: string;
+      /** @description as it was then */
+      streamName: string;
+      publicationId: string | null;
+      /** @description of the Frame that shows it */
+      rtpTimestamp: number | null;
+      /** @description of a zone or a line */
+      zoneId: string | null;
+      /** @description as it was then */
+      zoneName: string | null;
+      trackId: number | null;
+      /** @description of the analysis: `trackId` is unique inside it */
+      runId: string | null;
+      label: string | null;
+      data: {
+        [key: string]: string | number | boolean | null;
+      };
+    };
+    EventDelivery: {
+      /** @description also `webhook-id` */
+      id: string;
+      targetId: string;
+      targetName: string;
+      ruleId: string | null;
+      event: components['schemas']['Event'];
+      state: components['schemas']['DeliveryState'];
+      attempts: number;
+      /**
+       * Format: date-time
+       * @description null = it is over
+       */
+      nextAttemptAt: string | null;
+      lastError: string | null;
+      /** Format: date-time */
+      createdAt: string;
+      /** Format: date-time */
+      endedAt: string | null;
+    };
+    /** @enum {string} */
+    EventKind:
+      | 'entered'
+      | 'left'
+      | 'dwell'
+      | 'crossedIn'
+      | 'crossedOut'
+      | 'brandSeen'
+      | 'streamUp'
+      | 'streamDown'
+      | 'analysisLate'
+      | 'analysisBack'
+      | 'ruleFired';
+    EventList: {
+      events: components['schemas']['Event'][];
+      /** @description null = that was the last page */
+      nextCursor: string | null;
+    };
+    EventTarget:
+      | {
+          /** @enum {string} */
+          kind: 'webhook';
+          id: string;
+          name: string;
+          enabled: boolean;
+          /** @description why it was switched off by itself; null = it was not */
+          problem: string | null;
+          url: string;
+          /** Format: date-time */
+          createdAt: string;
+          waiting: number;
+          dead: number;
+          /**
+           * Format: date-time
+           * @description as far back as deliveries are kept
+           */
+          lastDeliveredAt: string | null;
+          headerNames: string[];
+        }
+      | {
+          /** @enum {string} */
+          kind: 'mqtt';
+          id: string;
+          name: string;
+          enabled: boolean;
+          /** @description why it was switched off by itself; null = it was not */
+          problem: string | null;
+          url: string;
+          /** Format: date-time */
+          createdAt: string;
+          waiting: number;
+          dead: number;
+          /**
+           * Format: date-time
+           * @description as far back as deliveries are kept
+           */
+          lastDeliveredAt: string | null;
+          topicPrefix: string;
+          username: string | null;
+          hasPassword: boolean;
+          caPem: string | null;
+        };
     /** @enum {string} */
     ExecutionProvider: 'cpu' | 'cuda' | 'tensorrt' | 'webgpu';
     ExposureSummary: {
@@ -1474,6 +2070,15 @@ export interface components {
       /** @description null = all Streams, and with `manage` also what belongs to none */
       streamId: string | null;
     };
+    HeatmapAnswer: {
+      /** @enum {number} */
+      columns: 48;
+      /** @enum {number} */
+      rows: 27;
+      seconds: number[];
+      /** @description runs of an analysis that touch the range; one that reaches beyond counts by its part within */
+      runs: number;
+    };
     Hls: {
       /** @enum {string} */
       state: 'idle' | 'starting' | 'live' | 'failed';
@@ -1500,6 +2105,15 @@ export interface components {
       refused: {
         name: string;
         reason: string;
+      }[];
+    };
+    LabelsAnswer: {
+      /** @description of ObjectTracks that began in the range, most frequent first */
+      labels: {
+        label: string;
+        tracks: number;
+        /** @description false = estimated from samples of the range */
+        exact: boolean;
       }[];
     };
     LayerTimeline:
@@ -1642,6 +2256,30 @@ export interface components {
       paused: boolean;
       layer?: components['schemas']['SimulcastLayer'];
     };
+    PropertiesAnswer: {
+      /** Format: date-time */
+      from: string;
+      /** Format: date-time */
+      to: string;
+      /** @description that one entry stands for; what was not looked at has no entry */
+      pointSeconds: number;
+      /** @description means are of some seconds of each point */
+      sampled: boolean;
+      /** @description oldest first */
+      seconds: components['schemas']['PropertiesPoint'][];
+    };
+    PropertiesPoint: {
+      /** Format: date-time */
+      at: string;
+      brightness: number;
+      contrast: number;
+      saturation: number;
+      motion: number | null;
+      sharpness: number | null;
+      cuts: number;
+      /** @description of its first second */
+      colours: components['schemas']['DominantColour'][];
+    };
     Publication: {
       id: string;
       /** Format: date-time */
@@ -1708,6 +2346,171 @@ export interface components {
     Role: 'viewer' | 'publisher' | 'admin';
     RotatedKey: {
       streamKey: string;
+    };
+    Rule: {
+      id: string;
+      name: string;
+      enabled: boolean;
+      /** @description null = every Stream */
+      streamId: string | null;
+      condition: components['schemas']['RuleCondition'];
+      /** @description none = the event is only stored and streamed */
+      targetIds: string[];
+      /** @description of each Stream: what would fire it again within this is counted as suppressed */
+      cooldownSeconds: number;
+      /** Format: date-time */
+      createdAt: string;
+      /**
+       * Format: date-time
+       * @description last; null = never
+       */
+      firedAt: string | null;
+      /** @description how often */
+      fired: number;
+      /** @description how often its cooldown kept it silent */
+      suppressed: number;
+    };
+    RuleCondition:
+      | {
+          /** @enum {string} */
+          kind: 'zone';
+          on: ('entered' | 'left' | 'crossedIn' | 'crossedOut')[];
+          /** @description of a zone or a line; null = any of the Stream */
+          zoneId: string | null;
+          /** @description null = any label */
+          labels: string[] | null;
+        }
+      | {
+          /** @enum {string} */
+          kind: 'dwell';
+          seconds: number;
+          /** @description of a zone or a line; null = any of the Stream */
+          zoneId: string | null;
+          /** @description null = any label */
+          labels: string[] | null;
+        }
+      | {
+          /** @enum {string} */
+          kind: 'count';
+          over: number;
+          seconds: number;
+          /** @description null = in the whole picture */
+          zoneId: string | null;
+          /** @description null = any label */
+          labels: string[] | null;
+        }
+      | {
+          /** @enum {string} */
+          kind: 'labelSeen';
+          labels: string[];
+          minScore: number;
+        }
+      | {
+          /** @enum {string} */
+          kind: 'brandSeen';
+          /** @description null = any brand */
+          brandIds: string[] | null;
+        }
+      | {
+          /** @enum {string} */
+          kind: 'streamUp';
+        }
+      | {
+          /** @enum {string} */
+          kind: 'streamDown';
+        }
+      | {
+          /** @enum {string} */
+          kind: 'analysisLate' | 'analysisBack';
+          /** @description analysed of the frames of the video, each second */
+          share: number;
+          seconds: number;
+        };
+    RuleConditionInput:
+      | {
+          /** @enum {string} */
+          kind: 'zone';
+          on: ('entered' | 'left' | 'crossedIn' | 'crossedOut')[];
+          /**
+           * @description of a zone or a line; null = any of the Stream
+           * @default null
+           */
+          zoneId?: string | null;
+          /**
+           * @description null = any label
+           * @default null
+           */
+          labels?: string[] | null;
+        }
+      | {
+          /** @enum {string} */
+          kind: 'dwell';
+          seconds: number;
+          /**
+           * @description of a zone or a line; null = any of the Stream
+           * @default null
+           */
+          zoneId?: string | null;
+          /**
+           * @description null = any label
+           * @default null
+           */
+          labels?: string[] | null;
+        }
+      | {
+          /** @enum {string} */
+          kind: 'count';
+          over: number;
+          /** @default 0 */
+          seconds?: number;
+          /**
+           * @description null = in the whole picture
+           * @default null
+           */
+          zoneId?: string | null;
+          /**
+           * @description null = any label
+           * @default null
+           */
+          labels?: string[] | null;
+        }
+      | {
+          /** @enum {string} */
+          kind: 'labelSeen';
+          labels: string[];
+          /** @default 0 */
+          minScore?: number;
+        }
+      | {
+          /** @enum {string} */
+          kind: 'brandSeen';
+          /**
+           * @description null = any brand
+           * @default null
+           */
+          brandIds?: string[] | null;
+        }
+      | {
+          /** @enum {string} */
+          kind: 'streamUp';
+        }
+      | {
+          /** @enum {string} */
+          kind: 'streamDown';
+        }
+      | {
+          /** @enum {string} */
+          kind: 'analysisLate' | 'analysisBack';
+          /**
+           * @description analysed of the frames of the video, each second
+           * @default 0.5
+           */
+          share?: number;
+          /** @default 10 */
+          seconds?: number;
+        };
+    RuleList: {
+      rules: components['schemas']['Rule'][];
     };
     Session: {
       id: string;
@@ -1807,6 +2610,34 @@ export interface components {
         };
     /** @enum {string} */
     SourceType: 'test' | 'file' | 'rtmp' | 'rtsp' | 'srt';
+    StoredFrame: {
+      /**
+       * Format: date-time
+       * @description when it arrived at the inference node
+       */
+      at: string;
+      publicationId: string;
+      rtpTimestamp: number;
+      /** @description counts the analysed Frames of a run; a gap is one that was dropped */
+      sequence: number;
+      width: number;
+      height: number;
+      /** @description null = no longer known */
+      modelId: string | null;
+      objects: components['schemas']['StoredObject'][];
+    };
+    StoredObject: {
+      /** @description 0 = none */
+      trackId: number;
+      label: string;
+      score: number;
+      /** @description left, as a share of the picture */
+      x: number;
+      /** @description top */
+      y: number;
+      w: number;
+      h: number;
+    };
     Stream: {
       id: string;
       name: string;
@@ -1893,10 +2724,6 @@ export interface components {
       analyses: components['schemas']['SystemAnalysis'][];
       /** @description the latest first */
       faults: components['schemas']['SystemFault'][];
-      /** @description metrics `framelock_history_*` without that prefix; those with labels have one entry for each value */
-      history: {
-        [key: string]: number;
-      };
       samples: {
         everyMs: number;
         /** @description oldest first, all as long; null = nothing to tell */
@@ -1916,7 +2743,8 @@ export interface components {
           serverBytes?: (number | null)[];
           sfuBytes?: (number | null)[];
           inferenceBytes?: (number | null)[];
-          historyRowsPerSecond?: (number | null)[];
+          historyBatchesPerSecond?: (number | null)[];
+          historyWriteMs?: (number | null)[];
           spoolBytes?: (number | null)[];
           viewers?: (number | null)[];
         };
@@ -1958,6 +2786,21 @@ export interface components {
       /** @description null = it tells none */
       figures: components['schemas']['NodeFigures'] | null;
     };
+    TargetAnswer: {
+      target: components['schemas']['EventTarget'];
+      /** @description what a webhook is signed with: `whsec_` and Base64 (Standard Webhooks); shown here and never again */
+      secret: string | null;
+    };
+    TargetList: {
+      targets: components['schemas']['EventTarget'][];
+    };
+    TargetTest: {
+      ok: boolean;
+      /** @description of HTTP; null = none came, or it is MQTT */
+      status: number | null;
+      latencyMs: number;
+      error: string | null;
+    };
     Token: {
       id: string;
       name: string;
@@ -1975,6 +2818,44 @@ export interface components {
     };
     TokenList: {
       tokens: components['schemas']['Token'][];
+    };
+    Track: {
+      /** @description of the analysis: `trackId` is unique inside it */
+      runId: string;
+      trackId: number;
+      streamId: string;
+      publicationId: string;
+      /** @description of its best Frame */
+      label: string;
+      /** Format: date-time */
+      from: string;
+      /** Format: date-time */
+      to: string;
+      /** @description from its first Frame to its last */
+      seconds: number;
+      /** @description analysed Frames that show it */
+      frames: number;
+      bestScore: number;
+      bestBox: {
+        x: number;
+        y: number;
+        w: number;
+        h: number;
+      };
+      /** @description RTP timestamp of its best Frame */
+      bestRtp: number;
+      firstRtp: number;
+      lastRtp: number;
+      /** @description zones it was in and lines it crossed */
+      zoneIds: string[];
+      ended: boolean;
+      /** @description its best Frame, cut out */
+      thumbnailUrl: string | null;
+    };
+    TrackList: {
+      tracks: components['schemas']['Track'][];
+      /** @description null = that was the last page */
+      nextCursor: string | null;
     };
     User: {
       id: string;
@@ -2506,6 +3387,600 @@ export interface operations {
         content: {
           'application/json': components['schemas']['ZonesNow'];
         };
+      };
+    };
+  };
+  listTracks: {
+    parameters: {
+      query?: {
+        streamId?: string;
+        publicationId?: string;
+        from?: string;
+        to?: string;
+        label?: string;
+        /** @description of its best Frame */
+        minScore?: number | null;
+        /** @description was in this zone, or crossed this line */
+        zoneId?: string;
+        runId?: string;
+        /** @description needs `runId` */
+        trackId?: number;
+        limit?: number;
+        /** @description `nextCursor` of the page before */
+        cursor?: string;
+      };
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    requestBody?: never;
+    responses: {
+      /** @description one page */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['TrackList'];
+        };
+      };
+    };
+  };
+  exportTracks: {
+    parameters: {
+      query?: {
+        streamId?: string;
+        publicationId?: string;
+        from?: string;
+        to?: string;
+        label?: string;
+        /** @description of its best Frame */
+        minScore?: number | null;
+        /** @description was in this zone, or crossed this line */
+        zoneId?: string;
+        runId?: string;
+        /** @description needs `runId` */
+        trackId?: number;
+      };
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    requestBody?: never;
+    responses: {
+      /** @description one line an ObjectTrack */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'text/csv': string;
+        };
+      };
+    };
+  };
+  getTrackThumbnail: {
+    parameters: {
+      query?: never;
+      header?: {
+        'if-none-match'?: string;
+      };
+      path: {
+        runId: string;
+        trackId: number;
+      };
+      cookie?: never;
+    };
+    requestBody?: never;
+    responses: {
+      /** @description JPEG */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'image/jpeg': string;
+        };
+      };
+      /** @description the one that the caller has is the one */
+      304: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content?: never;
+      };
+    };
+  };
+  listEvents: {
+    parameters: {
+      query?: {
+        streamId?: string;
+        kind?: components['schemas']['EventKind'];
+        zoneId?: string;
+        label?: string;
+        from?: string;
+        to?: string;
+        limit?: number;
+        /** @description `nextCursor` of the page before */
+        cursor?: string;
+      };
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    requestBody?: never;
+    responses: {
+      /** @description one page */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['EventList'];
+        };
+      };
+    };
+  };
+  exportEvents: {
+    parameters: {
+      query?: {
+        streamId?: string;
+        kind?: components['schemas']['EventKind'];
+        zoneId?: string;
+        label?: string;
+        from?: string;
+        to?: string;
+      };
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    requestBody?: never;
+    responses: {
+      /** @description one line an event */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'text/csv': string;
+        };
+      };
+    };
+  };
+  listDetections: {
+    parameters: {
+      query?: {
+        from?: string;
+        to?: string;
+        label?: string;
+        minScore?: number | null;
+        /** @description Frames */
+        limit?: number;
+        /** @description `nextCursor` of the page before */
+        cursor?: string;
+      };
+      header?: never;
+      path: {
+        id: string;
+      };
+      cookie?: never;
+    };
+    requestBody?: never;
+    responses: {
+      /** @description one page */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['DetectionPage'];
+        };
+      };
+    };
+  };
+  getProperties: {
+    parameters: {
+      query?: {
+        /** @description an hour before `to` where it is not named */
+        from?: string;
+        /** @description now where it is not named */
+        to?: string;
+        /** @description so many at most */
+        points?: number;
+      };
+      header?: never;
+      path: {
+        id: string;
+      };
+      cookie?: never;
+    };
+    requestBody?: never;
+    responses: {
+      /** @description the last hour, or the range */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['PropertiesAnswer'];
+        };
+      };
+    };
+  };
+  getHeatmap: {
+    parameters: {
+      query?: {
+        from?: string;
+        to?: string;
+      };
+      header?: never;
+      path: {
+        id: string;
+      };
+      cookie?: never;
+    };
+    requestBody?: never;
+    responses: {
+      /** @description 48 columns x 27 rows, row by row */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['HeatmapAnswer'];
+        };
+      };
+    };
+  };
+  listLabels: {
+    parameters: {
+      query?: {
+        streamId?: string;
+        from?: string;
+        to?: string;
+      };
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    requestBody?: never;
+    responses: {
+      /** @description at most 500 labels */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['LabelsAnswer'];
+        };
+      };
+    };
+  };
+  getActivity: {
+    parameters: {
+      query?: {
+        streamId?: string;
+        /** @description a day before `to` where it is not named */
+        from?: string;
+        /** @description now where it is not named */
+        to?: string;
+        buckets?: number;
+        label?: string;
+        zoneId?: string;
+      };
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    requestBody?: never;
+    responses: {
+      /** @description the last day, or the range */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ActivityAnswer'];
+        };
+      };
+    };
+  };
+  streamEvents: {
+    parameters: {
+      query?: {
+        /** @description of this Stream only; without it, of all */
+        streamId?: string;
+        /** @description one kind of event, or several with commas */
+        kind?: string;
+      };
+      header?: {
+        /** @description `id` of the last event that was read: what was missed comes first */
+        'last-event-id'?: string;
+      };
+      path?: never;
+      cookie?: never;
+    };
+    requestBody?: never;
+    responses: {
+      /** @description a message for each event, and a comment every 15 s */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'text/event-stream': string;
+        };
+      };
+    };
+  };
+  listRules: {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    requestBody?: never;
+    responses: {
+      /** @description the rules */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['RuleList'];
+        };
+      };
+    };
+  };
+  createRule: {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    requestBody: {
+      content: {
+        'application/json': components['schemas']['CreateRule'];
+      };
+    };
+    responses: {
+      /** @description the rule */
+      201: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['Rule'];
+        };
+      };
+    };
+  };
+  deleteRule: {
+    parameters: {
+      query?: never;
+      header?: never;
+      path: {
+        id: string;
+      };
+      cookie?: never;
+    };
+    requestBody?: never;
+    responses: {
+      /** @description deleted */
+      204: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content?: never;
+      };
+    };
+  };
+  changeRule: {
+    parameters: {
+      query?: never;
+      header?: never;
+      path: {
+        id: string;
+      };
+      cookie?: never;
+    };
+    requestBody: {
+      content: {
+        'application/json': components['schemas']['ChangeRule'];
+      };
+    };
+    responses: {
+      /** @description the rule */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['Rule'];
+        };
+      };
+    };
+  };
+  listTargets: {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    requestBody?: never;
+    responses: {
+      /** @description the targets */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['TargetList'];
+        };
+      };
+    };
+  };
+  createTarget: {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    requestBody: {
+      content: {
+        'application/json': components['schemas']['CreateTarget'];
+      };
+    };
+    responses: {
+      /** @description the target */
+      201: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['TargetAnswer'];
+        };
+      };
+    };
+  };
+  deleteTarget: {
+    parameters: {
+      query?: never;
+      header?: never;
+      path: {
+        id: string;
+      };
+      cookie?: never;
+    };
+    requestBody?: never;
+    responses: {
+      /** @description deleted */
+      204: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content?: never;
+      };
+    };
+  };
+  changeTarget: {
+    parameters: {
+      query?: never;
+      header?: never;
+      path: {
+        id: string;
+      };
+      cookie?: never;
+    };
+    requestBody: {
+      content: {
+        'application/json': components['schemas']['ChangeTarget'];
+      };
+    };
+    responses: {
+      /** @description the target */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['TargetAnswer'];
+        };
+      };
+    };
+  };
+  testTarget: {
+    parameters: {
+      query?: never;
+      header?: never;
+      path: {
+        id: string;
+      };
+      cookie?: never;
+    };
+    requestBody?: never;
+    responses: {
+      /** @description what came of it */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['TargetTest'];
+        };
+      };
+    };
+  };
+  listDeliveries: {
+    parameters: {
+      query?: {
+        state?: components['schemas']['DeliveryState'];
+        targetId?: string;
+        limit?: number;
+        /** @description `nextCursor` of the page before */
+        cursor?: string;
+      };
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    requestBody?: never;
+    responses: {
+      /** @description one page */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['DeliveryList'];
+        };
+      };
+    };
+  };
+  retryDelivery: {
+    parameters: {
+      query?: never;
+      header?: never;
+      path: {
+        id: string;
+      };
+      cookie?: never;
+    };
+    requestBody?: never;
+    responses: {
+      /** @description it waits */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['EventDelivery'];
+        };
+      };
+    };
+  };
+  deleteDelivery: {
+    parameters: {
+      query?: never;
+      header?: never;
+      path: {
+        id: string;
+      };
+      cookie?: never;
+    };
+    requestBody?: never;
+    responses: {
+      /** @description deleted */
+      204: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content?: never;
       };
     };
   };
