@@ -128,6 +128,15 @@ export class FramelockClient {
     return this.#call('delete', path, input as AnyInput);
   }
 
+  /** Any of the above, by its method. */
+  request<M extends Method, P extends PathsOf<M>>(
+    method: M,
+    path: P,
+    ...[input]: CallArguments<M, P>
+  ): Promise<AnswerOf<M, P>> {
+    return this.#call(method, path, input as AnyInput);
+  }
+
   /** The Response itself, for what is read while it comes or is not worth a string: files, server-sent events. */
   raw<M extends Method, P extends PathsOf<M>>(method: M, path: P, ...[input]: CallArguments<M, P>): Promise<Response> {
     return this.#send(method, path, (input ?? {}) as AnyInput);

@@ -9,15 +9,16 @@ import {
   type PictureBox,
 } from '@framelock/server/protocol';
 import { z } from 'zod';
-import { request, requestBlob, type RequestOptions } from './request.ts';
+import { request, requestFile, type PageOptions } from './request.ts';
 
 const base = '/api/v1/brands';
+const one = `${base}/{id}` as const;
 /** Embedding five images on a busy machine takes seconds, and an import is a whole gallery. */
 const embedTimeoutMs = 60_000;
 const importTimeoutMs = 600_000;
 
 /** Who only watches may not; that is said where it was tried, and the video goes on. */
-const sending = { method: 'POST', needed: false, timeoutMs: embedTimeoutMs } as const;
+const sending = { needed: false, timeoutMs: embedTimeoutMs } as const;
 
 export type BrandShow = 'all' | 'own' | 'bundled' | 'off';
 
@@ -38,57 +39,58 @@ export interface BrandPicture {
 /** Own brands first, then by name. */
 export function listBrands(
   { search, show, limit, offset }: BrandQuery,
-  options: Pick<RequestOptions, 'signal' | 'needed'> = {},
+  options: PageOptions & { signal?: AbortSignal } = {},
 ): Promise<BrandList> {
-  const query = new URLSearchParams({ limit: String(limit), offset: String(offset) });
-  if (search) query.set('query', search);
-  if (show === 'own' || show === 'bundled') query.set('origin', show);
-  if (show === 'off') query.set('enabled', 'false');
-  return request(`${base}?${query.toString()}`, brandListSchema, options);
+  const query = {
+    ...{ limit, offset, query: search },
+    ...(show === 'own' || show === 'bundled' ? { origin: show } : {}),
+    ...(show === 'off' ? { enabled: 'false' as const } : {}),
+  };
+  return request('get', base, brandListSchema, { query, ...options });
 }
 
 /** How many brands are recognised now, for pages that can do without knowing. */
 export async function countRecognised(signal?: AbortSignal): Promise<number> {
-  const options = { needed: false, ...(signal ? { signal } : {}) };
-  return (await request(`${base}?limit=1`, brandListSchema, options)).recognised;
+  const options = { query: { limit: 1 }, needed: false, signal };
+  return (await request('get', base, brandListSchema, options)).recognised;
 }
 
 export function getBrand(id: string, signal?: AbortSignal): Promise<BrandView> {
-  return request(pathOf(id), brandViewSchema, { ...(signal ? { signal } : {}) });
+  return request('get', one, brandViewSchema, { path: { id }, signal });
 }
 
 /** Answered when its images are checked and kept; `state` says whether it is recognised already. */
 export function addBrand(name: string, pictures: readonly BrandPicture[]): Promise<BrandView> {
   const form = formOf(pictures);
   form.set('name', name);
-  return request(base, brandViewSchema, { ...sending, body: form });
+  return request('post', base, brandViewSchema, { ...sending, body: form });
 }
 
 export function addBrandImages(id: string, pictures: readonly BrandPicture[]): Promise<BrandView> {
-  return request(`${pathOf(id)}/images`, brandViewSchema, { ...sending, body: formOf(pictures) });
+  return request('post', `${one}/images`, brandViewSchema, { ...sending, path: { id }, body: formOf(pictures) });
 }
 
 export async function deleteBrandImage(id: string, imageId: string): Promise<void> {
-  await request(`${pathOf(id)}/images/${encodeURIComponent(imageId)}`, z.unknown(), { method: 'DELETE' });
+  await request('delete', `${one}/images/{imageId}`, z.unknown(), { path: { id, imageId } });
 }
 
 /** What is not named stays as it is. */
 export function changeBrand(id: string, change: ChangeBrand): Promise<BrandView> {
-  return request(pathOf(id), brandViewSchema, { method: 'PATCH', body: change });
+  return request('patch', one, brandViewSchema, { path: { id }, body: change });
 }
 
 export async function deleteBrand(id: string): Promise<void> {
-  await request(pathOf(id), z.unknown(), { method: 'DELETE' });
+  await request('delete', one, z.unknown(), { path: { id } });
 }
 
 /** Own brands with their images, as one JSON file. */
 export function exportBrands(): Promise<Blob> {
-  return requestBlob(`${base}/export`, { timeoutMs: importTimeoutMs });
+  return requestFile(`${base}/export`, { timeoutMs: importTimeoutMs });
 }
 
 export function importBrands(file: Blob): Promise<ImportResult> {
   const body = new Blob([file], { type: 'application/json' });
-  return request(`${base}/import`, importResultSchema, { method: 'POST', body, timeoutMs: importTimeoutMs });
+  return request('post', `${base}/import`, importResultSchema, { body, timeoutMs: importTimeoutMs });
 }
 
 /** One part an image; a `box` is of a single one. */
@@ -98,8 +100,4 @@ function formOf(pictures: readonly BrandPicture[]): FormData {
   const [only, ...others] = pictures;
   if (only?.box && others.length === 0) form.set('box', JSON.stringify(only.box));
   return form;
-}
-
-function pathOf(id: string): string {
-  return `${base}/${encodeURIComponent(id)}`;
 }

@@ -11,8 +11,7 @@ import { accessToken } from './accessToken.ts';
 import { request } from './request.ts';
 
 export function readDoctorReport(streamId: string, signal: AbortSignal): Promise<DoctorReport> {
-  const path = `/api/v1/doctor?streamId=${encodeURIComponent(streamId)}`;
-  return request(path, doctorReportSchema, { signal, needed: false });
+  return request('get', '/api/v1/doctor', doctorReportSchema, { query: { streamId }, signal, needed: false });
 }
 
 /** A WHIP-like session whose media the server throws away. `streamKey`: the bearer where no token is known. */

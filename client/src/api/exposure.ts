@@ -5,7 +5,7 @@ import {
   type ExposureQuery,
   type ExposureSummary,
 } from '@framelock/server/protocol';
-import { request, requestBlob } from './request.ts';
+import { request, requestFile } from './request.ts';
 
 const base = '/api/v1/exposure';
 const appearances = '/api/v1/appearances';
@@ -19,7 +19,7 @@ export interface AppearancePage {
 }
 
 export function getExposure(query: ExposureQuery, signal?: AbortSignal): Promise<ExposureSummary> {
-  return request(`${base}?${search(query)}`, exposureSummarySchema, { ...(signal ? { signal } : {}) });
+  return request('get', base, exposureSummarySchema, { query, signal });
 }
 
 /** Newest first. */
@@ -27,8 +27,8 @@ export function listAppearances(
   query: ExposureQuery & { brandId?: string | undefined; cursor?: string | undefined },
   signal?: AbortSignal,
 ): Promise<AppearancePage> {
-  const path = `${appearances}?${search({ ...query, limit: String(appearancesPerPage) })}`;
-  return request(path, appearanceListSchema, { ...(signal ? { signal } : {}) });
+  const input = { query: { ...query, limit: appearancesPerPage }, signal };
+  return request('get', appearances, appearanceListSchema, input);
 }
 
 export type ExposureFile = 'report' | 'appearances';
@@ -36,10 +36,5 @@ export type ExposureFile = 'report' | 'appearances';
 /** A file to keep: the report has a line per brand, appearances one each. */
 export function exposureFile(query: ExposureQuery, what: ExposureFile, format: 'csv' | 'json'): Promise<Blob> {
   const path = what === 'report' ? base : appearances;
-  return requestBlob(`${path}.${format}?${search(query)}`, { timeoutMs: fileTimeoutMs });
-}
-
-function search(query: Record<string, string | undefined>): string {
-  const given = Object.entries(query).filter((pair): pair is [string, string] => Boolean(pair[1]));
-  return new URLSearchParams(given).toString();
+  return requestFile(`${path}.${format}`, { query, timeoutMs: fileTimeoutMs });
 }

@@ -14,7 +14,7 @@ import {
   type TrackFilter,
   type TrackList,
 } from '@framelock/server/protocol';
-import { request, requestBlob } from './request.ts';
+import { request, requestFile } from './request.ts';
 
 const base = '/api/v1';
 /** A day of a busy Stream is many rows. */
@@ -22,7 +22,6 @@ const fileTimeoutMs = 120_000;
 /** Of long ranges the database has to look at much. */
 const chartTimeoutMs = 30_000;
 
-type Query = Record<string, string | number | undefined>;
 export interface HistoryRange {
   /** ISO 8601; undefined = open. */
   from?: string | undefined;
@@ -38,7 +37,10 @@ export function listTracks(
   page: { limit?: number; cursor?: string | undefined },
   signal?: AbortSignal,
 ) {
-  return request(`${base}/tracks${search({ ...wish, ...page })}`, trackListSchema, given(signal)) as Promise<TrackList>;
+  return request('get', `${base}/tracks`, trackListSchema, {
+    query: { ...wish, ...page },
+    signal,
+  }) as Promise<TrackList>;
 }
 
 /** Newest first. */
@@ -47,17 +49,20 @@ export function listEvents(
   page: { limit?: number; cursor?: string | undefined },
   signal?: AbortSignal,
 ) {
-  return request(`${base}/events${search({ ...wish, ...page })}`, eventListSchema, given(signal)) as Promise<EventList>;
+  return request('get', `${base}/events`, eventListSchema, {
+    query: { ...wish, ...page },
+    signal,
+  }) as Promise<EventList>;
 }
 
 /** A file to keep: all that fits the wish, not a page of it. */
 export function historyFile(what: 'tracks' | 'events', wish: TrackWish | EventWish): Promise<Blob> {
-  return requestBlob(`${base}/${what}.csv${search(wish)}`, { timeoutMs: fileTimeoutMs });
+  return requestFile(`${base}/${what}.csv`, { query: wish, timeoutMs: fileTimeoutMs });
 }
 
 export function readLabels(wish: HistoryRange & { streamId?: string | undefined }, signal?: AbortSignal) {
-  const path = `${base}/history/labels${search({ ...wish })}`;
-  return request(path, labelsAnswerSchema, chart(signal)) as Promise<LabelsAnswer>;
+  const path = `${base}/history/labels` as const;
+  return request('get', path, labelsAnswerSchema, { query: wish, ...chart(signal) }) as Promise<LabelsAnswer>;
 }
 
 export interface ActivityWish extends HistoryRange {
@@ -68,25 +73,19 @@ export interface ActivityWish extends HistoryRange {
 }
 
 export function readActivity(wish: ActivityWish, signal?: AbortSignal) {
-  const path = `${base}/history/activity${search({ ...wish })}`;
-  return request(path, activityAnswerSchema, chart(signal)) as Promise<ActivityAnswer>;
+  const path = `${base}/history/activity` as const;
+  return request('get', path, activityAnswerSchema, { query: wish, ...chart(signal) }) as Promise<ActivityAnswer>;
 }
 
 export function readProperties(streamId: string, wish: HistoryRange & { points?: number }, signal?: AbortSignal) {
-  const path = `${base}/streams/${encodeURIComponent(streamId)}/properties${search({ ...wish })}`;
-  return request(path, propertiesAnswerSchema, chart(signal)) as Promise<PropertiesAnswer>;
+  const input = { path: { id: streamId }, query: wish, ...chart(signal) };
+  const path = `${base}/streams/{id}/properties` as const;
+  return request('get', path, propertiesAnswerSchema, input) as Promise<PropertiesAnswer>;
 }
 
 export function readHeatmap(streamId: string, wish: HistoryRange, signal?: AbortSignal) {
-  const path = `${base}/streams/${encodeURIComponent(streamId)}/heatmap${search({ ...wish })}`;
-  return request(path, heatmapAnswerSchema, chart(signal)) as Promise<HeatmapAnswer>;
+  const input = { path: { id: streamId }, query: wish, ...chart(signal) };
+  return request('get', `${base}/streams/{id}/heatmap`, heatmapAnswerSchema, input) as Promise<HeatmapAnswer>;
 }
 
-const given = (signal: AbortSignal | undefined) => (signal ? { signal } : {});
-const chart = (signal: AbortSignal | undefined) => ({ timeoutMs: chartTimeoutMs, ...given(signal) });
-
-function search(query: Query): string {
-  const pairs = Object.entries(query).filter(([, value]) => value !== undefined && value !== '');
-  const text = new URLSearchParams(pairs.map(([key, value]) => [key, String(value)])).toString();
-  return text && `?${text}`;
-}
+const chart = (signal: AbortSignal | undefined) => ({ timeoutMs: chartTimeoutMs, signal });

@@ -17,25 +17,19 @@ export function listRecordings(
   { streamId, cursor }: { streamId?: string | undefined; cursor?: string | undefined },
   signal?: AbortSignal,
 ): Promise<RecordingPage> {
-  const query = new URLSearchParams({ limit: String(pageSize) });
-  if (streamId) query.set('streamId', streamId);
-  if (cursor) query.set('cursor', cursor);
-  return request(`${base}?${query.toString()}`, recordingListSchema, { ...(signal ? { signal } : {}) });
+  const query = { limit: pageSize, streamId, cursor };
+  return request('get', base, recordingListSchema, { query, signal });
 }
 
 export function getRecording(id: string, signal?: AbortSignal): Promise<RecordingView> {
-  return request(pathOf(id), recordingViewSchema, { ...(signal ? { signal } : {}) });
+  return request('get', `${base}/{id}`, recordingViewSchema, { path: { id }, signal });
 }
 
 export async function deleteRecording(id: string): Promise<void> {
-  await request(pathOf(id), z.unknown(), { method: 'DELETE' });
+  await request('delete', `${base}/{id}`, z.unknown(), { path: { id } });
 }
 
 /** What a link can be given; it sends no header, so a token goes into its address. */
 export function downloadLink({ downloadUrl }: Pick<RecordingView, 'downloadUrl'>): string {
   return accessToken.value ? `${downloadUrl}?token=${encodeURIComponent(accessToken.value)}` : downloadUrl;
-}
-
-function pathOf(id: string): string {
-  return `${base}/${encodeURIComponent(id)}`;
 }

@@ -1,81 +1,72 @@
-import {
-  errorBodySchema,
-  Refusal,
-  refusalStatus,
-  sessionRequestHeader,
-  type RefusalCode,
-} from '@framelock/server/protocol';
+import { Refusal, refusalStatus, sessionRequestHeader, type RefusalCode } from '@framelock/server/protocol';
 import type { z } from 'zod';
 import { accessNeeded, accessToken } from './accessToken.ts';
+import { ApiError, FramelockClient, type CallArguments, type Method, type PathsOf } from './FramelockClient.ts';
 
-const defaultTimeoutMs = 10_000;
+/** The server that the page came from, by the bearer or the session of this tab. */
+const client = new FramelockClient({
+  token: () => accessToken.value,
+  headers: { [sessionRequestHeader]: '1' },
+});
 
-export interface RequestOptions {
-  method?: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
-  /** JSON, or a Blob or a form sent as it is. */
-  body?: unknown;
-  signal?: AbortSignal;
-  /** Statuses that are answers and not errors (`/readyz` says 503 with a body). */
-  accept?: number[];
+export interface PageOptions {
   /** false: what a page can do without. A 401 then is an error like others, and the app asks for no token. */
   needed?: boolean;
-  timeoutMs?: number;
 }
+type PageArguments<M extends Method, P extends PathsOf<M>> =
+  CallArguments<M, P> extends [infer Input]
+    ? [input: Input & PageOptions]
+    : [input?: CallArguments<M, P>[0] & PageOptions];
 
-/** Rejects with a Refusal: the server's own, or `unavailable` when no server answers. */
-export async function request<T extends z.ZodType>(
-  path: string,
+/**
+ * One call of the API, as its document has it; the answer is looked at before a page gets it.
+ * Rejects with a Refusal: the server's own, or `unavailable` when no server answers.
+ */
+export async function request<M extends Method, P extends PathsOf<M>, T extends z.ZodType>(
+  method: M,
+  path: P,
   schema: T,
-  options: RequestOptions = {},
+  ...[input]: PageArguments<M, P>
 ): Promise<z.output<T>> {
-  const response = await send(path, options);
-  if (!response.ok && !options.accept?.includes(response.status)) throw await refusalFrom(response, options.needed);
-  const body: unknown = response.status === 204 ? undefined : await response.json().catch(() => undefined);
-  const parsed = schema.safeParse(body);
+  const call = client.request(method, path, ...([input] as CallArguments<M, P>));
+  const answer: unknown = await call.catch((error: unknown) => {
+    throw refusalOf(error, path, input?.needed);
+  });
+  const parsed = schema.safeParse(answer);
   if (parsed.success) return parsed.data;
-  throw new Refusal('internal', `the server's answer to ${path} is not understood; is it another version?`);
+  throw notUnderstood(path);
 }
 
-/** The bytes of a picture that may need the bearer, which `<img src>` cannot send. */
-export async function requestBlob(
-  path: string,
-  options: Pick<RequestOptions, 'signal' | 'timeoutMs'> = {},
+/** A file to keep, whatever it is. */
+export async function requestFile<P extends PathsOf<'get'>>(
+  path: P,
+  ...[input]: PageArguments<'get', P>
 ): Promise<Blob> {
-  const response = await send(path, options);
-  if (!response.ok) throw await refusalFrom(response, false);
-  return response.blob();
-}
-
-async function send(path: string, options: RequestOptions): Promise<Response> {
-  const { method = 'GET', body, signal, timeoutMs = defaultTimeoutMs } = options;
-  const headers: Record<string, string> = { accept: 'application/json', [sessionRequestHeader]: '1' };
-  if (accessToken.value) headers['authorization'] = `Bearer ${accessToken.value}`;
-  const isRaw = body instanceof Blob || body instanceof FormData;
-  // A form's type has a boundary in it that only the browser knows.
-  if (body !== undefined && !(body instanceof FormData)) {
-    headers['content-type'] = body instanceof Blob ? body.type : 'application/json';
-  }
-  const limit = AbortSignal.timeout(timeoutMs);
   try {
-    return await fetch(path, {
-      method,
-      headers,
-      body: body === undefined ? null : isRaw ? body : JSON.stringify(body),
-      signal: signal ? AbortSignal.any([signal, limit]) : limit,
-      cache: 'no-store',
-    });
+    return await (await client.raw('get', path, ...([input] as CallArguments<'get', P>))).blob();
   } catch (error) {
-    if (signal?.aborted) throw error;
-    throw new Refusal('unavailable', "can't reach the Framelock server");
+    throw refusalOf(error, path, false);
   }
 }
 
-async function refusalFrom(response: Response, needed = true): Promise<Refusal> {
-  if (response.status === 401 && needed) accessNeeded.value = true;
-  const parsed = errorBodySchema.safeParse(await response.json().catch(() => undefined));
-  if (parsed.success) return new Refusal(parsed.data.error.code, parsed.data.error.message, parsed.data.error.details);
+/** The bytes of a picture at an address that the server gave, which `<img src>` could not send the bearer to. */
+export function requestBlob(address: string, options: { signal?: AbortSignal } = {}): Promise<Blob> {
+  // The client knows paths; this one came from it.
+  return requestFile(address as '/api/v1/brands/export', options);
+}
+
+const notUnderstood = (path: string) =>
+  new Refusal('internal', `the server's answer to ${path} is not understood; is it another version?`);
+
+/** An ApiError as the pages know it; anything else, as what a signal was aborted with, as it is. */
+function refusalOf(error: unknown, path: string, needed = true): unknown {
+  if (!(error instanceof ApiError)) return error;
+  const { status, code, message, details } = error;
+  if (status === 0) return new Refusal('unavailable', "can't reach the Framelock server");
+  if (status < 400) return notUnderstood(path);
+  if (status === 401 && needed) accessNeeded.value = true;
   // A proxy in between answered (502, 503, 504 in HTML), or another server altogether.
-  return new Refusal(codeOf(response.status), `the server answered ${response.status}`);
+  return new Refusal(Object.hasOwn(refusalStatus, code) ? (code as RefusalCode) : codeOf(status), message, details);
 }
 
 function codeOf(status: number): RefusalCode {

@@ -24,45 +24,44 @@ const v1 = '/api/v1';
 const nothing = z.unknown();
 /** The server waits for a receiver some seconds, and for its broker. */
 const testTimeoutMs = 40_000;
-const at = (base: string, id: string) => `${v1}/${base}/${encodeURIComponent(id)}`;
 
 export async function listRules(signal?: AbortSignal): Promise<Rule[]> {
-  return (await request(`${v1}/rules`, ruleListSchema, { ...(signal ? { signal } : {}) })).rules;
+  return (await request('get', `${v1}/rules`, ruleListSchema, { signal })).rules;
 }
 
 export function createRule(rule: CreateRule): Promise<Rule> {
-  return request(`${v1}/rules`, ruleSchema, { method: 'POST', body: rule });
+  return request('post', `${v1}/rules`, ruleSchema, { body: rule });
 }
 
 /** What is not named stays as it is; a condition is replaced whole. */
 export function changeRule(id: string, change: ChangeRule): Promise<Rule> {
-  return request(at('rules', id), ruleSchema, { method: 'PATCH', body: change });
+  return request('patch', `${v1}/rules/{id}`, ruleSchema, { path: { id }, body: change });
 }
 
 export async function deleteRule(id: string): Promise<void> {
-  await request(at('rules', id), nothing, { method: 'DELETE' });
+  await request('delete', `${v1}/rules/{id}`, nothing, { path: { id } });
 }
 
 export async function listTargets(signal?: AbortSignal): Promise<EventTarget[]> {
-  return (await request(`${v1}/targets`, targetListSchema, { ...(signal ? { signal } : {}) })).targets;
+  return (await request('get', `${v1}/targets`, targetListSchema, { signal })).targets;
 }
 
 /** The answer has a webhook's secret, which is never told again. */
 export function createTarget(target: CreateTarget): Promise<TargetAnswer> {
-  return request(`${v1}/targets`, targetAnswerSchema, { method: 'POST', body: target });
+  return request('post', `${v1}/targets`, targetAnswerSchema, { body: target });
 }
 
 export function changeTarget(id: string, change: ChangeTarget): Promise<TargetAnswer> {
-  return request(at('targets', id), targetAnswerSchema, { method: 'PATCH', body: change });
+  return request('patch', `${v1}/targets/{id}`, targetAnswerSchema, { path: { id }, body: change });
 }
 
 export async function deleteTarget(id: string): Promise<void> {
-  await request(at('targets', id), nothing, { method: 'DELETE' });
+  await request('delete', `${v1}/targets/{id}`, nothing, { path: { id } });
 }
 
 /** Sends one event at once, without retries; what came of it is the answer. */
 export function testTarget(id: string): Promise<TargetTest> {
-  return request(`${at('targets', id)}/test`, targetTestSchema, { method: 'POST', timeoutMs: testTimeoutMs });
+  return request('post', `${v1}/targets/{id}/test`, targetTestSchema, { path: { id }, timeoutMs: testTimeoutMs });
 }
 
 export interface DeliveryFilter {
@@ -73,15 +72,13 @@ export interface DeliveryFilter {
 
 /** Newest first. */
 export function listDeliveries(filter: DeliveryFilter, signal?: AbortSignal): Promise<DeliveryList> {
-  const query = new URLSearchParams({ limit: '50' });
-  for (const [name, value] of Object.entries(filter)) if (value) query.set(name, String(value));
-  return request(`${v1}/deliveries?${query}`, deliveryListSchema, { ...(signal ? { signal } : {}) });
+  return request('get', `${v1}/deliveries`, deliveryListSchema, { query: { limit: 50, ...filter }, signal });
 }
 
 export async function retryDelivery(id: string): Promise<void> {
-  await request(`${at('deliveries', id)}/retry`, eventDeliverySchema, { method: 'POST' });
+  await request('post', `${v1}/deliveries/{id}/retry`, eventDeliverySchema, { path: { id } });
 }
 
 export async function deleteDelivery(id: string): Promise<void> {
-  await request(at('deliveries', id), nothing, { method: 'DELETE' });
+  await request('delete', `${v1}/deliveries/{id}`, nothing, { path: { id } });
 }

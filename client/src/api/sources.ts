@@ -13,24 +13,25 @@ export type SourceFile = z.infer<typeof sourceFileSchema>;
 
 const nothing = z.unknown();
 const files = '/api/v1/files';
+const source = '/api/v1/streams/{id}/source';
 
 /** Feeds the Stream from now on, until it is stopped; also over restarts of the server. */
 export function startSource(streamId: string, spec: SourceSpec): Promise<SourceView> {
-  return request(pathOf(streamId), sourceViewSchema, { method: 'POST', body: spec });
+  return request('post', source, sourceViewSchema, { path: { id: streamId }, body: spec });
 }
 
 export async function stopSource(streamId: string): Promise<void> {
-  await request(pathOf(streamId), nothing, { method: 'DELETE' });
+  await request('delete', source, nothing, { path: { id: streamId } });
 }
 
 /** Ends whatever publishes now; where that is a Source, it is no longer one of the Stream. */
 export async function stopPublication(streamId: string): Promise<void> {
-  await request(`/api/v1/streams/${encodeURIComponent(streamId)}/publication`, nothing, { method: 'DELETE' });
+  await request('delete', '/api/v1/streams/{id}/publication', nothing, { path: { id: streamId } });
 }
 
 /** For administrators; who holds a stream key only can do without the list. */
 export async function listSourceFiles(signal?: AbortSignal): Promise<SourceFile[]> {
-  return (await request(files, sourceFileListSchema, { needed: false, ...(signal ? { signal } : {}) })).files;
+  return (await request('get', files, sourceFileListSchema, { needed: false, signal })).files;
 }
 
 /** A video file into the folder that `file` Sources play from; the answer has the name that it got there. */
@@ -40,9 +41,5 @@ export function uploadSourceFile(file: File, options: UploadOptions = {}): Promi
 
 /** Refused while a Source plays it. */
 export async function deleteSourceFile(name: string): Promise<void> {
-  await request(`${files}/${encodeURIComponent(name)}`, nothing, { method: 'DELETE' });
-}
-
-function pathOf(streamId: string): string {
-  return `/api/v1/streams/${encodeURIComponent(streamId)}/source`;
+  await request('delete', `${files}/{name}`, nothing, { path: { name } });
 }

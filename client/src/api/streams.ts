@@ -12,38 +12,35 @@ import { z } from 'zod';
 import { request } from './request.ts';
 
 const base = '/api/v1/streams';
+const one = `${base}/{id}` as const;
 const nothing = z.unknown();
 
 export async function listStreams(signal?: AbortSignal): Promise<StreamView[]> {
-  return (await request(base, streamListSchema, { ...(signal ? { signal } : {}) })).streams;
+  return (await request('get', base, streamListSchema, { signal })).streams;
 }
 
 export function createStream(name: string): Promise<CreatedStream> {
-  return request(base, createdStreamSchema, { method: 'POST', body: { name } });
+  return request('post', base, createdStreamSchema, { body: { name } });
 }
 
 export function getStream(id: string, signal?: AbortSignal): Promise<StreamDetail> {
-  return request(pathOf(id), streamDetailSchema, { ...(signal ? { signal } : {}) });
+  return request('get', one, streamDetailSchema, { path: { id }, signal });
 }
 
 /** What is not named stays as it is. */
 export function changeStream(id: string, change: ChangeStream): Promise<StreamView> {
-  return request(pathOf(id), streamViewSchema, { method: 'PATCH', body: change });
+  return request('patch', one, streamViewSchema, { path: { id }, body: change });
 }
 
 export async function deleteStream(id: string): Promise<void> {
-  await request(pathOf(id), nothing, { method: 'DELETE' });
+  await request('delete', one, nothing, { path: { id } });
 }
 
 /** null = the node's default. */
 export async function setStreamModel(id: string, modelId: string | null): Promise<void> {
-  await request(`${pathOf(id)}/model`, nothing, { method: 'PUT', body: { modelId } });
+  await request('put', `${one}/model`, nothing, { path: { id }, body: { modelId } });
 }
 
 export async function uploadPoster(id: string, jpeg: Blob): Promise<void> {
-  await request(`${pathOf(id)}/poster`, nothing, { method: 'POST', body: jpeg });
-}
-
-function pathOf(id: string): string {
-  return `${base}/${encodeURIComponent(id)}`;
+  await request('post', `${one}/poster`, nothing, { path: { id }, body: jpeg });
 }

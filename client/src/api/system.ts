@@ -19,7 +19,7 @@ export type ModelList = z.infer<typeof modelAnswerSchema>;
 
 /** For administrators; where the list only adds to a page, `needed` is false. */
 export function listModels(signal?: AbortSignal, needed = true): Promise<ModelList> {
-  return request('/api/v1/models', modelAnswerSchema, { needed, ...(signal ? { signal } : {}) });
+  return request('get', '/api/v1/models', modelAnswerSchema, { needed, signal });
 }
 
 /** The list where a page can do without it, as for who holds a stream key only. */
@@ -30,15 +30,15 @@ export function listModelsIfAllowed(signal?: AbortSignal): Promise<ModelList> {
 /** Downloads and verifies a catalogued Model on the inference nodes; some hundred MiB take minutes. */
 export async function addModel(modelId: string): Promise<void> {
   const timeoutMs = 10 * 60_000;
-  await request('/api/v1/models', modelEntrySchema, { method: 'POST', body: { modelId }, timeoutMs });
+  await request('post', '/api/v1/models', modelEntrySchema, { body: { modelId }, timeoutMs });
 }
 
 /** 503 is an answer: it names what is missing. */
 export function readReadiness(signal?: AbortSignal): Promise<Readiness> {
-  return request('/readyz', readinessSchema, { accept: [503], ...(signal ? { signal } : {}) });
+  return request('get', '/readyz', readinessSchema, { accept: [503], signal });
 }
 
 /** Nodes, stages, queues, drops and faults, with the last five minutes. */
 export function readSystem(signal?: AbortSignal): Promise<SystemView> {
-  return request('/api/v1/system', systemViewSchema, { needed: false, ...(signal ? { signal } : {}) });
+  return request('get', '/api/v1/system', systemViewSchema, { needed: false, signal });
 }

@@ -83,6 +83,7 @@ beforeAll(async () => {
       RTC_PORT: '0',
       LOG_LEVEL: 'warn',
       MODEL: 'marker',
+      SOURCE_FILES_DIR: join(folder, 'files'),
     },
   };
   children = ['server', 'sfu', 'inference'].map((name) =>
