@@ -242,6 +242,16 @@ export class HistoryStore {
     return rows.length;
   }
 
+  /** How much there is of a run. */
+  async countRun(run: string): Promise<{ batches: number; events: number; tracks: number }> {
+    const { runId } = detectionBatches;
+    return {
+      batches: await this.#drizzle.$count(detectionBatches, eq(runId, run)),
+      events: await this.#drizzle.$count(events, eq(events.runId, run)),
+      tracks: await this.#drizzle.$count(objectTracks, eq(objectTracks.runId, run)),
+    };
+  }
+
   /** Of one batch, whether it is there. */
   async hasBatch(key: { runId: string; sequence: number }): Promise<boolean> {
     const { runId, sequence } = detectionBatches;
