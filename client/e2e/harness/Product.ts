@@ -54,7 +54,7 @@ export class Product {
       const timer = setTimeout(() => fail(`no ready line in ${startTimeoutMs} ms`), startTimeoutMs);
       const take = (chunk: Buffer) => {
         output.push(chunk.toString());
-        const ready = /framelock ready: (http:\/\/\S+)/.exec(output.join(''));
+        const ready = /framelock ready: (https?:\/\/\S+)/.exec(output.join(''));
         if (!ready) return;
         clearTimeout(timer);
         resolve(ready[1]!);
