@@ -66,6 +66,25 @@ export class ScratchPostgres {
     this.#signal('SIGCONT');
   }
 
+  /** Of all of its processes that run, and of ended ones: user and system time. Linux alone. */
+  cpuSeconds(): number {
+    const postmaster = this.#child.pid!;
+    const ticks = [postmaster, ...childrenOf(postmaster)].map((pid) => {
+      try {
+        const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
+        const fields = stat
+          .slice(stat.lastIndexOf(')') + 2)
+          .split(' ')
+          .map(Number);
+        const ended = pid === postmaster ? fields[13]! + fields[14]! : 0;
+        return fields[11]! + fields[12]! + ended;
+      } catch {
+        return 0; // it has ended meanwhile
+      }
+    });
+    return ticks.reduce((sum, one) => sum + one, 0) / 100;
+  }
+
   #signal(signal: NodeJS.Signals): void {
     // The postmaster first: it then starts no others.
     for (const pid of [this.#child.pid!, ...childrenOf(this.#child.pid!)]) {
