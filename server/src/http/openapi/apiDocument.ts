@@ -39,7 +39,7 @@ export interface ApiDocument {
   info: { title: string; version: string; description: string };
   tags: { name: string; description: string }[];
   paths: Record<string, Record<string, ApiOperation>>;
-  components: { schemas: Components; securitySchemes: Record<string, unknown> };
+  components: { schemas: Components; securitySchemes: Record<string, { description?: string }> };
 }
 
 const description = `Live video analytics: each box on the exact frame it was computed on.
