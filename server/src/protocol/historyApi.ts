@@ -8,7 +8,12 @@ import { zoneHeatmapSchema } from './zones.ts';
 
 /** `from` up to and without `to`; an end that is not named is open, where a route says nothing else. */
 const rangeShape = { from: instantSchema.optional(), to: instantSchema.optional() };
-const labelSchema = z.string().min(1).max(100);
+/** Without U+0000, which Postgres has no place for. */
+const labelSchema = z
+  .string()
+  .min(1)
+  .max(100)
+  .regex(/^[^\0]*$/, 'no U+0000');
 const scoreSchema = z.coerce.number().min(0).max(1);
 const cursorSchema = z.string().min(1).max(500).optional().describe('`nextCursor` of the page before');
 const nextCursorSchema = z.string().nullable().describe('null = that was the last page');
