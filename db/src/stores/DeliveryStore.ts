@@ -19,6 +19,7 @@ export interface DeliveryFigures {
 }
 
 const isWaiting = eq(eventDeliveries.state, 'waiting');
+const isFree = or(isNull(eventTargets.leasedUntil), sql`${eventTargets.leasedUntil} < now()`);
 const inMs = (ms: number): SQL => sql`now() + ${Math.round(ms)} * interval '1 millisecond'`;
 
 /** What is to be sent to targets. One server at a time holds a target's lease and sends to it in order. */
@@ -56,13 +57,7 @@ export class DeliveryStore {
     const free = this.#drizzle
       .select({ id: eventTargets.id })
       .from(eventTargets)
-      .where(
-        and(
-          eq(eventTargets.enabled, true),
-          or(isNull(eventTargets.leasedUntil), sql`${eventTargets.leasedUntil} < now()`),
-          exists(due),
-        ),
-      )
+      .where(and(eq(eventTargets.enabled, true), isFree, exists(due)))
       .limit(options.limit)
       .for('update', { skipLocked: true });
     return this.#drizzle
@@ -99,7 +94,7 @@ export class DeliveryStore {
       .limit(limit);
   }
 
-  /** Ms until the next one of any target that is on is due, 0 where one is; undefined: nothing waits. */
+  /** Ms until the next one is due of any target that is on and that nobody sends to, 0 where one is; undefined: none. */
   async nextDueInMs(): Promise<number | undefined> {
     const [row] = await this.#drizzle
       .select({
@@ -107,7 +102,7 @@ export class DeliveryStore {
       })
       .from(eventDeliveries)
       .innerJoin(eventTargets, eq(eventTargets.id, eventDeliveries.targetId))
-      .where(and(isWaiting, eq(eventTargets.enabled, true)));
+      .where(and(isWaiting, eq(eventTargets.enabled, true), isFree));
     const ms = row?.ms ?? undefined;
     return ms === undefined ? undefined : Math.max(0, ms);
   }

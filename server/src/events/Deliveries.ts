@@ -83,8 +83,7 @@ export class Deliveries {
     }
     if (targets.length > 0) return 0;
     const dueMs = await store.nextDueInMs();
-    // What is due and not ours is another server's, or in a turn of ours that wakes us when it is over.
-    return dueMs === undefined || dueMs === 0 ? lookEveryMs : Math.min(dueMs, lookEveryMs);
+    return Math.min(dueMs ?? lookEveryMs, lookEveryMs);
   }
 
   #pause(ms: number): Promise<void> {
