@@ -31,6 +31,8 @@ class Frames {
   readonly playsTracks: boolean;
   closed = false;
 
+  lookAgain(): void {}
+
   constructor(playsTracks: boolean) {
     this.playsTracks = playsTracks;
   }

@@ -282,6 +282,8 @@ export class HlsPlayback implements Playback {
     if (!shown) return;
     if (shown.coming.isGone()) return this.#lose(shown, 'another video took its place');
     this.#keepPaused(shown);
+    // Its detections, which tell its Frames, may have come after the picture that stands.
+    if (shown.video.paused) shown.coming.frames.lookAgain();
     const { timeline } = shown.media;
     const capturedAtMs = shown.video.readyState >= 2 ? shown.media.capturedAtMs(shown.video.currentTime) : undefined;
     const offsetMs = this.#api.clock.offsetMs ?? 0;

@@ -79,3 +79,24 @@ it('tells the clock of each new picture before it is drawn, and of the same one 
   expect(shown).toEqual(told);
   source.close();
 });
+
+it('shows a picture that stands once more when its Frame has become known, and not again', () => {
+  let known: number | undefined;
+  const clock: PictureClock = {
+    ofPixels: () => undefined,
+    ofCallback: () => known,
+    identityOf: (_, { presentedFrames }) => presentedFrames,
+  };
+  const { video, source, shown } = opened(clock);
+  video.present();
+  source.lookAgain();
+  expect(shown).toEqual([undefined]);
+  known = 90_000;
+  source.lookAgain();
+  source.lookAgain();
+  expect(shown).toEqual([undefined, 90_000]);
+  video.present();
+  source.lookAgain();
+  expect(shown).toEqual([undefined, 90_000, 90_000]);
+  source.close();
+});

@@ -52,6 +52,8 @@ export class FrameSource {
   #lastIdentity: number | undefined;
   /** Pictures shown before the first that had a timestamp; undefined once there was one. */
   #untimed: number | undefined = 0;
+  /** Of the picture that is shown, where nobody could tell which Frame it is. */
+  #unknown: VideoFrameCallbackMetadata | undefined;
   #callback: number | undefined;
   #closed = false;
 
@@ -150,6 +152,7 @@ export class FrameSource {
     picture.image = frame ?? this.video;
     picture.rtpTimestamp = rtpTimestamp === undefined ? undefined : rtpTimestamp >>> 0;
     picture.own = ownRtp !== undefined;
+    this.#unknown = rtpTimestamp === undefined ? metadata : undefined;
     picture.producerId = this.#producerId;
     picture.width = frame?.displayWidth ?? metadata.width;
     picture.height = frame?.displayHeight ?? metadata.height;
@@ -157,6 +160,17 @@ export class FrameSource {
     picture.receivedAtMs = receiveTime;
     picture.presentedAtMs = metadata.presentationTime;
     this.#options.onPicture(picture);
+  }
+
+  /**
+   * For a picture that stands: where it could not be told which Frame it is when it was shown, and now can, it is shown
+   * once more.
+   */
+  lookAgain(): void {
+    const metadata = this.#unknown;
+    if (!metadata || this.#closed || this.#clock.ofCallback(metadata) === undefined) return;
+    this.#lastIdentity = undefined;
+    this.#onFrame(metadata);
   }
 
   #isNew(identity: number | undefined): boolean {
