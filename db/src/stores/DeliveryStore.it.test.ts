@@ -26,6 +26,9 @@ describe.each(['pglite', ...(postgres ? ['postgres'] : [])])('Rules and deliveri
   beforeEach(async () => {
     for (const { id } of await database.rules.rules()) await database.rules.deleteRule(id);
     for (const { id } of await database.rules.targets()) await database.rules.deleteTarget(id);
+    for (const id of ['s1', 's2', 's3', 's5']) {
+      await database.nodes.seen({ id, kind: 'server', controlUrl: '', version: '', capacity: 1, load: 0 });
+    }
     for (const id of ['t1', 't2']) {
       await database.rules.insertTarget({
         ...{ id, name: id, kind: 'webhook', enabled: true, secret: null },
@@ -69,9 +72,11 @@ describe.each(['pglite', ...(postgres ? ['postgres'] : [])])('Rules and deliveri
     await deliveries.release('t1', holder);
     expect(await claimed('s3')).toEqual(['t1']);
     await deliveries.release('t1', 's3');
-    // Of one that died.
-    await database.deliveries.claimTargets('s4', { leaseMs: 0, limit: 10 });
+    // Of one that does not go on, and of one that died.
+    await database.deliveries.claimTargets('s3', { leaseMs: 0, limit: 10 });
     await expect.poll(() => claimed('s5')).toEqual(['t1']);
+    await database.nodes.delete('s5');
+    expect(await claimed('s3')).toEqual(['t1']);
   });
 
   it('sends nothing to a target that is off', async () => {

@@ -1,6 +1,7 @@
-import { and, asc, desc, eq, exists, inArray, isNull, lt, or, type SQL, sql } from 'drizzle-orm';
+import { and, asc, desc, eq, exists, inArray, lt, type SQL, sql } from 'drizzle-orm';
 import type { Drizzle } from '../connection.ts';
 import { type EventDeliveryRow, eventDeliveries, type EventTargetRow, eventTargets } from '../rulesSchema.ts';
+import { nodes } from '../schema.ts';
 
 export interface NewDelivery {
   id: string;
@@ -19,7 +20,12 @@ export interface DeliveryFigures {
 }
 
 const isWaiting = eq(eventDeliveries.state, 'waiting');
-const isFree = or(isNull(eventTargets.leasedUntil), sql`${eventTargets.leasedUntil} < now()`);
+/** A server that was not heard of for so long is dead, as for its Publications. */
+const serverTimeoutMs = 10_000;
+/** Nobody sends to the target, or a server that died meanwhile. */
+const isFree = sql`(${eventTargets.leasedUntil} is null or ${eventTargets.leasedUntil} < now() or not exists (
+  select 1 from ${nodes} where ${nodes.id} = ${eventTargets.leasedBy}
+  and ${nodes.lastSeenAt} > now() - ${serverTimeoutMs} * interval '1 millisecond'))`;
 const inMs = (ms: number): SQL => sql`now() + ${Math.round(ms)} * interval '1 millisecond'`;
 
 /** What is to be sent to targets. One server at a time holds a target's lease and sends to it in order. */
@@ -46,7 +52,7 @@ export class DeliveryStore {
     return inserted.map(({ id }) => id);
   }
 
-  /** Targets with something due that no other server sends to; leased to this one for as long as said. */
+  /** Targets with something due that no other living server sends to; leased to this one for as long as said. */
   async claimTargets(serverId: string, options: { leaseMs: number; limit: number }): Promise<EventTargetRow[]> {
     const due = this.#drizzle
       .select({ id: eventDeliveries.id })

@@ -58,7 +58,7 @@ export class FiringOutbox {
   #hurry: (() => void) | undefined;
   #orphans: Promise<void> | undefined;
   readonly #timer: ReturnType<typeof setInterval>;
-  #closed = false;
+  #closing: Promise<void> | undefined;
 
   private constructor(options: FiringOutboxOptions) {
     this.#options = options;
@@ -80,7 +80,7 @@ export class FiringOutbox {
 
   put(entry: OutboxEntry): void {
     const { metrics, maxWaiting = defaultMaxWaiting, logger } = this.#options;
-    if (this.#waiting.length >= maxWaiting || this.#closed) return void metrics.firingsDropped.inc();
+    if (this.#waiting.length >= maxWaiting || this.#closing) return void metrics.firingsDropped.inc();
     this.#waiting.push(entry);
     try {
       // Rewritten where the database never catches up, so that the file has a limit too.
@@ -106,7 +106,7 @@ export class FiringOutbox {
   #writeSoon(): void {
     this.#writing ??= this.#write().finally(() => {
       this.#writing = undefined;
-      if (this.#waiting.length > 0 && !this.#closed) this.#writeSoon();
+      if (this.#waiting.length > 0 && !this.#closing) this.#writeSoon();
     });
   }
 
@@ -122,7 +122,7 @@ export class FiringOutbox {
       } catch (error) {
         this.#options.onDatabaseFault();
         this.#options.logger.warn({ reason: (error as Error).message }, 'firings of rules are not stored yet');
-        if (this.#closed) return;
+        if (this.#closing) return;
         await this.#pause(retryMs);
         retryMs = Math.min(retryMs * 2, retryMaxMs);
       }
@@ -175,13 +175,15 @@ export class FiringOutbox {
   }
 
   /** What waits is tried once more; what can't be stored now is, by whoever starts next. */
-  async close(): Promise<void> {
-    this.#closed = true;
-    clearInterval(this.#timer);
-    this.#hurry?.();
-    await Promise.all([this.#writing, this.#orphans]);
-    closeSync(this.#file);
-    if (this.#waiting.length === 0) await rm(this.#path, { force: true });
+  close(): Promise<void> {
+    this.#closing ??= (async () => {
+      clearInterval(this.#timer);
+      this.#hurry?.();
+      await Promise.all([this.#writing, this.#orphans]);
+      closeSync(this.#file);
+      if (this.#waiting.length === 0) await rm(this.#path, { force: true });
+    })();
+    return this.#closing;
   }
 }
 
