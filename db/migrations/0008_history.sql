@@ -170,6 +170,7 @@ CREATE INDEX "object_track_zones_score" ON "object_track_zones" USING btree ("zo
 CREATE INDEX "object_track_zones_track" ON "object_track_zones" USING btree ("run_id","track_id");--> statement-breakpoint
 CREATE INDEX "object_tracks_newest" ON "object_tracks" USING btree ("started_at","run_id","track_id");--> statement-breakpoint
 CREATE INDEX "object_tracks_label" ON "object_tracks" USING btree ("label","started_at","run_id","track_id");--> statement-breakpoint
+CREATE INDEX "object_tracks_label_score" ON "object_tracks" USING btree ("label","score_class","started_at","run_id","track_id");--> statement-breakpoint
 CREATE INDEX "object_tracks_score" ON "object_tracks" USING btree ("score_class","started_at","run_id","track_id");--> statement-breakpoint
 CREATE INDEX "object_tracks_stream" ON "object_tracks" USING btree ("stream_id","started_at","run_id","track_id");--> statement-breakpoint
 CREATE INDEX "object_tracks_stream_label" ON "object_tracks" USING btree ("stream_id","label","started_at","run_id","track_id");--> statement-breakpoint

@@ -92,6 +92,7 @@ export const objectTracks = pgTable(
     // score): then Postgres updates the row alone (HOT) and no index. So what is old is deleted by `startedAt`.
     index('object_tracks_newest').on(table.startedAt, table.runId, table.trackId),
     index('object_tracks_label').on(table.label, table.startedAt, table.runId, table.trackId),
+    index('object_tracks_label_score').on(table.label, table.scoreClass, table.startedAt, table.runId, table.trackId),
     index('object_tracks_score').on(table.scoreClass, table.startedAt, table.runId, table.trackId),
     index('object_tracks_stream').on(table.streamId, table.startedAt, table.runId, table.trackId),
     index('object_tracks_stream_label').on(table.streamId, table.label, table.startedAt, table.runId, table.trackId),
