@@ -161,6 +161,21 @@ it('without a spool keeps what it took in memory, refuses more, and tells them a
   await writer.close();
 });
 
+it('with a spool that takes nothing tries the database again', async () => {
+  const { store, offer, outcomes, close } = await setUp({ spoolBytes: 0 });
+  store.mode = 'away';
+  offer('a', 0);
+  await until(() => outcomes.get('a:0') === 'refused');
+  await sleep(100);
+  store.mode = 'well';
+  let sequence = 1;
+  await until(() => {
+    offer('a', sequence++);
+    return [...outcomes.values()].includes('stored');
+  });
+  await close();
+});
+
 it('puts aside what the database refuses for what it is, and stores the rest of its group', async () => {
   const { store, offer, outcomes, count, close } = await setUp();
   store.poison = new Set(['a:3', 'a:17']);

@@ -164,6 +164,8 @@ export class HistoryWriter {
         this.#look();
         await this.#pause(this.#retryMs, () => false);
         this.#retryMs = Math.min(this.#retryMs * 2, this.#limits.retryMaxMs);
+        // With nothing in the spool to try the database with, it is what comes next: while it is away all that is refused.
+        if (this.#spool?.empty !== false) this.#away = false;
       }
     }
   }
