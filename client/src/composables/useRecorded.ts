@@ -1,9 +1,11 @@
+import { useIntervalFn } from '@vueuse/core';
 import { shallowRef, toValue, watch, type MaybeRefOrGetter } from 'vue';
 import { getRecording } from '../api/recordings.ts';
 
-/** A Publication that ended without a Recording gets none any more; one that runs may. */
-const forgetNoAfterMs = 60_000;
-const answers = new Map<string, { has: boolean; atMs: number }>();
+/** A Publication that has just begun gets its Recording with its first Segment; one that is older, hardly any more. */
+const askAgainMs = 5_000;
+const mostAsked = 5;
+const answers = new Map<string, { has: boolean; asked: number }>();
 
 /** Which of these Publications have a Recording that can be watched. A Recording has the id of its Publication. */
 export function useRecorded(publicationIds: MaybeRefOrGetter<Iterable<string>>) {
@@ -17,20 +19,20 @@ export function useRecorded(publicationIds: MaybeRefOrGetter<Iterable<string>>) 
       () => false,
     );
     asking.delete(id);
-    answers.set(id, { has, atMs: Date.now() });
+    answers.set(id, { has, asked: (answers.get(id)?.asked ?? 0) + 1 });
     if (has) recorded.value = new Set([...recorded.value, id]);
   }
 
-  watch(
-    () => [...new Set(toValue(publicationIds))].sort().join(' '),
-    (ids) => {
-      for (const id of ids.split(' ').filter(Boolean)) {
-        const known = answers.get(id);
-        if (known?.has) recorded.value = new Set([...recorded.value, id]);
-        else if (!asking.has(id) && !(known && Date.now() - known.atMs < forgetNoAfterMs)) void ask(id);
-      }
-    },
-    { immediate: true },
-  );
+  function look(): void {
+    for (const id of new Set(toValue(publicationIds))) {
+      if (recorded.value.has(id) || asking.has(id)) continue;
+      const known = answers.get(id);
+      if (known?.has) recorded.value = new Set([...recorded.value, id]);
+      else if ((known?.asked ?? 0) < mostAsked) void ask(id);
+    }
+  }
+
+  watch(() => [...new Set(toValue(publicationIds))].sort().join(' '), look, { immediate: true });
+  useIntervalFn(look, askAgainMs);
   return recorded;
 }
