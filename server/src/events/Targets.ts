@@ -69,8 +69,8 @@ export class Targets {
   async change(id: string, change: Change): Promise<TargetAnswer> {
     const { rules, allowPrivate, logger, onChanged } = this.#options;
     const before = await this.#get(id);
-    const { settings, secret } = changed(before, change);
     if (change.url !== undefined) checkTargetUrl(before.kind, change.url, allowPrivate);
+    const { settings, secret } = changed(before, change);
     const row = await rules.changeTarget(id, {
       ...{ settings, secret },
       ...(change.name === undefined ? {} : { name: change.name }),
@@ -158,6 +158,7 @@ function changed(
     refuseOthers('webhook', { topicPrefix, username, password, caPem });
     if (headers) checkHeaders(headers);
     const before = webhookSettingsSchema.parse(settings);
+    if (!headers && Object.keys(before.headers).length > 0) refuseElsewhere(before.url, url, 'headers');
     return {
       settings: { url: url ?? before.url, headers: headers ?? before.headers },
       secret: newSecret ? newWebhookSecret() : secret,
@@ -165,11 +166,20 @@ function changed(
   }
   refuseOthers('mqtt', { headers, newSecret });
   const before = mqttSettingsSchema.parse(settings);
+  if (password === undefined && secret !== null) refuseElsewhere(before.url, url, 'password');
   const said = Object.entries({ url, topicPrefix, username, caPem }).filter(([, value]) => value !== undefined);
   return {
     settings: { ...before, ...Object.fromEntries(said) },
     secret: password === undefined ? secret : password,
   };
+}
+
+/** Who may change a target may not read its secrets, nor have them sent to where they can be read. */
+function refuseElsewhere(before: string, after: string | undefined, field: string): void {
+  if (after === undefined) return;
+  const [from, to] = [new URL(before), new URL(after)];
+  if (from.protocol === to.protocol && from.host === to.host) return;
+  throw new Refusal('badRequest', `${field}: give what is secret in it anew, since the url leads to another host`);
 }
 
 function refuseOthers(kind: string, fields: Record<string, unknown>): void {

@@ -85,10 +85,10 @@ describe('the event stream', () => {
     ]);
     expect(kinds(downs)).toEqual(['streamDown', 'streamDown']);
     for (const { stop } of [all, one, downs]) stop();
-    await until(async () => (await readers()) === 0, 'nobody reads any more');
+    await until(async () => (await readersOpen()) === 0, 'nobody reads any more');
   });
 
-  const readers = async (): Promise<number> => {
+  const readersOpen = async (): Promise<number> => {
     const { text } = await server.request('/metrics', { token: adminToken });
     return Number(/^framelock_event_stream_readers (\d+)$/m.exec(text)?.[1]);
   };
@@ -154,6 +154,10 @@ describe('the event stream', () => {
     expect(readers.map(({ heard }) => heard.status)).toEqual(new Array(20).fill(200));
     expect((await listen(server, '', bearer)).heard.status).toBe(429);
     for (const { stop } of readers) stop();
+    await until(async () => (await readersOpen()) === 0, 'nobody reads any more');
+    const head = () => fetch(`${server.url}/api/v1/events/stream`, { method: 'HEAD', headers: bearer });
+    for (let n = 0; n < 21; n++) expect((await head()).status).toBe(200);
+    expect(await readersOpen()).toBe(0);
     const room = async () => {
       const reader = await listen(server, '', bearer);
       reader.stop();

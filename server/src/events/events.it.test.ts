@@ -275,6 +275,11 @@ describe('rules and webhooks', () => {
       'of kind webhook has none',
     );
     expect((await words('POST', 'targets/none/test', undefined))[0]).toBe(404);
+    // Headers are secret: whoever changes the URL would get them.
+    const elsewhere = { url: 'https://elsewhere.example/' };
+    expect((await words('PATCH', `targets/${target.id}`, elsewhere))[1]).toContain('another host');
+    expect((await words('PATCH', `targets/${target.id}`, { url: `${receiver.url}/other` }))[0]).toBe(200);
+    expect((await words('PATCH', `targets/${target.id}`, { ...elsewhere, headers: {} }))[0]).toBe(200);
     expect((await words('GET', 'deliveries?cursor=x', undefined))[0]).toBe(400);
   });
 

@@ -40,14 +40,18 @@ export function addEventStreamRoutes(app: OpenAPIHono, http: HttpContext): void 
     }),
     (context) => {
       const { streamId, kind } = context.req.valid('query');
+      // Proxies that gather what passes would hold events back.
+      const headers = { 'Content-Type': 'text/event-stream', 'X-Accel-Buffering': 'no' };
+      const kinds = kindsOf(kind);
+      // Nobody would read what HEAD is answered without.
+      if (context.req.raw.method === 'HEAD') return context.body(null, 200, headers) as never;
       const { ref } = http.callerOf(context).principal!;
       const body = http.events.feed.open({
-        ...{ streamId, kinds: kindsOf(kind), address: http.addressOf(context) },
+        ...{ streamId, kinds, address: http.addressOf(context) },
         lastEventId: context.req.valid('header')['last-event-id'],
         stillMay: () => http.access.stillMay(ref, 'watch', streamId),
       });
-      // Proxies that gather what passes would hold events back.
-      return context.body(body, 200, { 'Content-Type': 'text/event-stream', 'X-Accel-Buffering': 'no' }) as never;
+      return context.body(body, 200, headers) as never;
     },
   );
 }
