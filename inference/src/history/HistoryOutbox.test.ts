@@ -95,6 +95,16 @@ describe('batches', () => {
     expect(sequences().slice(100)).toEqual([100]);
   });
 
+  it('that are large are told a megabyte a tick, and one at least', () => {
+    for (let i = 0; i < 6; i++) put(i, 0, {}, i < 4 ? 400_000 : 2_000_000);
+    const perTick = [0, 250, 500, 750].map((ms) => {
+      const before = told.length;
+      outbox.tick(ms, true);
+      return told.length - before;
+    });
+    expect(perTick).toEqual([3, 2, 1, 0]);
+  });
+
   it('of which the server was away for long are told soon after it is back', () => {
     for (let i = 0; i < 20; i++) put(i, 0);
     for (let ms = 0; ms < 400_000; ms += 250) outbox.tick(ms, true);

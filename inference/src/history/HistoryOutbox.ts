@@ -9,7 +9,9 @@ const defaultMaxBatches = 50_000;
 /** Told and not stored yet; more waits, so that a server that is back after a long time is not flooded. */
 const maxInFlight = 100;
 const maxInFlightBytes = 8 * 1024 * 1024;
+/** Of a tick: a batch that is told costs the main thread its JSON. */
 const maxToldPerTick = 25;
+const maxToldBytesPerTick = 1024 * 1024;
 /** What was told and is not stored is told again after this, doubled each time up to the limit while nothing is stored. */
 const tellAgainMs = 3_000;
 const maxTellAgainMs = 60_000;
@@ -50,6 +52,7 @@ export class HistoryOutbox {
   readonly #entries = new Map<string, OutboxEntry>();
   #bytes = 0;
   #budget = 0;
+  #budgetBytes = 0;
   /** When somebody was last known to store, and to be there anew. */
   #storedAtMs = -Infinity;
   #heardAtMs = -Infinity;
@@ -144,6 +147,7 @@ export class HistoryOutbox {
   /** Some times a second. `isHeard`: somebody is connected. */
   tick(nowMs: number, isHeard: boolean): void {
     this.#budget = isHeard ? maxToldPerTick : 0;
+    this.#budgetBytes = maxToldBytesPerTick;
     this.#tell(nowMs);
   }
 
@@ -154,12 +158,12 @@ export class HistoryOutbox {
 
   /** In their order, so that a run's later ones are not told before its earlier ones. */
   #tell(nowMs: number): void {
-    if (this.#budget <= 0) return;
     let inFlight = 0;
     let inFlightBytes = 0;
     let unready: Set<string> | undefined;
     for (const entry of this.#entries.values()) {
-      if (this.#budget <= 0 || inFlight >= maxInFlight || inFlightBytes >= maxInFlightBytes) return;
+      if (this.#budget <= 0 || this.#budgetBytes <= 0) return;
+      if (inFlight >= maxInFlight || inFlightBytes >= maxInFlightBytes) return;
       const { runId } = entry.batch;
       if (!entry.detections || unready?.has(runId)) {
         (unready ??= new Set()).add(runId);
@@ -194,6 +198,7 @@ export class HistoryOutbox {
     entry.tells++;
     entry.toldAtMs = nowMs;
     this.#budget--;
+    this.#budgetBytes -= entry.bytes;
     this.#options.emit({ ...entry.batch, detections: entry.detections!.toString('base64') });
   }
 
