@@ -58,27 +58,30 @@ export const watch: Command = {
     const stop = () => stopped.abort();
     process.once('SIGINT', stop).once('SIGTERM', stop);
     const viewer = values.stats === true ? undefined : await viewerOf(url, id, token);
-    let before = { frames: 0, detections: 0 };
-    for (let second = 1; second <= seconds && !stopped.signal.aborted; second++) {
-      await sleep(1_000, undefined, { signal: stopped.signal }).catch(() => undefined);
-      if (stopped.signal.aborted) break;
-      const figures = figuresOf(await client.get('/api/v1/streams/{id}', { path: { id } }));
-      const now = { frames: viewer?.frames ?? 0, detections: viewer?.detections ?? 0 };
-      const received = viewer && {
-        ...{ fps: now.frames - before.frames, detectionsPerSecond: now.detections - before.detections },
-        ...{ width: viewer.width, height: viewer.height },
-      };
-      before = now;
-      const seen = received
-        ? `${received.width}x${received.height} ${received.fps} pictures/s, ${received.detectionsPerSecond} detection messages/s · `
-        : '';
-      output.done(
-        { at: new Date().toISOString(), ...figures, ...(received ? { received } : {}) },
-        seen + lineOf(figures),
-      );
+    try {
+      let before = { frames: 0, detections: 0 };
+      for (let second = 1; second <= seconds && !stopped.signal.aborted; second++) {
+        await sleep(1_000, undefined, { signal: stopped.signal }).catch(() => undefined);
+        if (stopped.signal.aborted) break;
+        const figures = figuresOf(await client.get('/api/v1/streams/{id}', { path: { id } }));
+        const now = { frames: viewer?.frames ?? 0, detections: viewer?.detections ?? 0 };
+        const received = viewer && {
+          ...{ fps: now.frames - before.frames, detectionsPerSecond: now.detections - before.detections },
+          ...{ width: viewer.width, height: viewer.height },
+        };
+        before = now;
+        const seen = received
+          ? `${received.width}x${received.height} ${received.fps} pictures/s, ${received.detectionsPerSecond} detection messages/s · `
+          : '';
+        output.done(
+          { at: new Date().toISOString(), ...figures, ...(received ? { received } : {}) },
+          seen + lineOf(figures),
+        );
+      }
+    } finally {
+      viewer?.close('the watcher stopped');
+      // Its threads would keep Node alive for a while, and don't survive an end that just happens.
+      if (viewer) setTimeout(() => process.exit(), 200);
     }
-    viewer?.close('the watcher stopped');
-    // libwebrtc's threads keep Node alive for a while otherwise.
-    if (viewer) setTimeout(() => process.exit(), 200).unref();
   },
 };
