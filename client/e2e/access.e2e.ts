@@ -43,7 +43,7 @@ describe.skipIf(address === undefined)('off loopback, with a certificate of its 
     await page.getByLabel(/^Password/).fill(password);
     await page
       .locator('section', { has: page.locator('#users-title') })
-      .getByRole('button', { name: /user/i })
+      .getByRole('button', { name: /^Create/ })
       .click();
     await page.getByRole('row', { name: /ada/ }).first().waitFor();
 
