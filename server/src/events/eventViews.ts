@@ -32,7 +32,8 @@ export function brandSeenEvent(stream: StreamFacts, publicationId: string, appea
   const { id, brandId, name, fromMs } = appearance;
   return {
     ...streamEvent('brandSeen', stream, { publicationId, atMs: fromMs, key: id, data: { brandId, appearanceId: id } }),
-    label: name,
+    // A name that no database holds would keep the event out of it.
+    label: name.replaceAll('\u0000', '').toWellFormed(),
   };
 }
 

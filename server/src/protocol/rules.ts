@@ -9,7 +9,9 @@ export const maxTargets = 50;
 export const maxRuleTargets = 10;
 export const maxTargetHeaders = 10;
 
-const label = z.string().min(1).max(100);
+/** What JSON in a database can hold: neither control characters nor halves of characters. */
+const plainText = /^[^\p{Cc}\p{Cs}]*$/u;
+const label = z.string().min(1).max(100).regex(plainText, 'no control characters');
 const labels = z.array(label).min(1, 'name a label, or null for all').max(maxZoneLabels);
 const anyLabels = labels.nullable().default(null).describe('null = any label');
 const zoneId = idSchema.nullable().default(null).describe('of a zone or a line; null = any of the Stream');
@@ -112,21 +114,25 @@ const headersSchema = z
 const webhookUrlSchema = z
   .string()
   .max(2_000)
-  .regex(/^https?:\/\/\S+$/i, 'an http:// or https:// URL');
+  .regex(/^https?:\/\/[^\s\p{Cc}\p{Cs}]+$/iu, 'an http:// or https:// URL');
 const brokerUrlSchema = z
   .string()
   .max(500)
-  .regex(/^mqtts?:\/\/[^\s/?#@]+$/i, 'mqtt://host[:port] or mqtts://host[:port]');
+  .regex(/^mqtts?:\/\/[^\s/?#@\p{Cc}\p{Cs}]+$/iu, 'mqtt://host[:port] or mqtts://host[:port]');
 const topicPrefixSchema = z
   .string()
   .min(1)
   .max(200)
   .regex(/^[^+#\u0000-\u001f\u007f$/][^+#\u0000-\u001f\u007f]*$/, 'no +, # or control characters, no / or $ first')
-  .regex(/[^/]$/, 'no / at its end');
+  .regex(/[^/]$/, 'no / at its end')
+  .regex(plainText, 'no control characters');
+const userName = z.string().max(200).regex(plainText, 'no control characters');
+const password = z.string().max(500).regex(plainText, 'no control characters');
 const caPemSchema = z
   .string()
   .max(20_000)
-  .regex(/-----BEGIN CERTIFICATE-----/, 'is no PEM certificate');
+  .regex(/-----BEGIN CERTIFICATE-----/, 'is no PEM certificate')
+  .regex(/^[\t\r\n -~]*$/, 'is no PEM certificate');
 
 /** `POST /api/v1/targets`. */
 export const createTargetSchema = z.discriminatedUnion('kind', [
@@ -143,8 +149,8 @@ export const createTargetSchema = z.discriminatedUnion('kind', [
     enabled: z.boolean().default(true),
     url: brokerUrlSchema,
     topicPrefix: topicPrefixSchema.default('framelock').describe('topics are `prefix/streamId/kind`'),
-    username: z.string().max(200).nullable().default(null),
-    password: z.string().max(500).nullable().default(null).describe('never shown again'),
+    username: userName.nullable().default(null),
+    password: password.nullable().default(null).describe('never shown again'),
     caPem: caPemSchema.nullable().default(null).describe("of mqtts: what signed the broker's certificate"),
   }),
 ]);
@@ -155,12 +161,12 @@ export const changeTargetSchema = z
   .object({
     name: labelSchema,
     enabled: z.boolean().describe('true also where the receiver said 410: it is tried again'),
-    url: z.string().max(2_000),
+    url: z.string().max(2_000).regex(plainText, 'no control characters'),
     headers: headersSchema.describe('all of them'),
     newSecret: z.literal(true).describe('of a webhook: the answer shows it; the one before signs no more'),
     topicPrefix: topicPrefixSchema,
-    username: z.string().max(200).nullable(),
-    password: z.string().max(500).nullable(),
+    username: userName.nullable(),
+    password: password.nullable(),
     caPem: caPemSchema.nullable(),
   })
   .partial();
