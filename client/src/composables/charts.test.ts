@@ -91,6 +91,11 @@ describe('visual properties as a strip', () => {
     expect(bars.map(({ colour }) => colour)).toEqual(['#102030', '#ffffff']);
     expect(bars.reduce((sum, { height }) => sum + height, 0)).toBeCloseTo(rowHeight, 1);
     expect(colourBars(answerOf([pointOf(0, { colours: [] })]))).toEqual([]);
+    // 1.2 s apart is no gap, 10 s are.
+    const widths = [0, 1.2, 11.2].map(
+      (at) => colourBars(answerOf([pointOf(0), pointOf(1.2), pointOf(11.2)])).find(({ x }) => x === at * 10)!.width,
+    );
+    expect(widths).toEqual([12.4, 10.4, 10.4]);
   });
 
   it('knows what is below the pointer', () => {

@@ -68,14 +68,18 @@ export interface ColourBar {
 /** Each point's colours above each other, the largest below. */
 export function colourBars(answer: PropertiesAnswer): ColourBar[] {
   const width = (answer.pointSeconds * 1_000 * stripWidth) / rangeMs(answer);
-  return placePoints(answer).flatMap(({ x, point }) => {
+  const placed = placePoints(answer);
+  return placed.flatMap(({ x, point }, i) => {
+    // A second of media is seldom a second of the clock to the millisecond: what is no gap shows none.
+    const toNext = (placed[i + 1]?.x ?? Infinity) - x;
+    const wide = toNext < width * joinedPoints ? toNext : width;
     const sum = point.colours.reduce((total, { share }) => total + share, 0) || 1;
     let below = 0;
     return point.colours.map(({ colour, share }): ColourBar => {
       const height = (share / sum) * rowHeight;
       below += height;
       // A little wider than its place, so that no line shows between two.
-      return { x: round(x), width: round(width + 0.4), y: round(rowHeight - below), height: round(height), colour };
+      return { x: round(x), width: round(wide + 0.4), y: round(rowHeight - below), height: round(height), colour };
     });
   });
 }
