@@ -17,6 +17,9 @@ function exitCodeOf(error: unknown): number {
 
 function sentenceOf(error: unknown): string {
   if (error instanceof ApiError) {
+    if (error.status === 0 && /self-signed|unable to verify/i.test(error.message)) {
+      return "the server's certificate is not known here: say --fingerprint, which the server prints when it starts";
+    }
     const advice: Record<number, string> = {
       401: ' (say --token, or set FRAMELOCK_TOKEN)',
       429: error.retryAfterS === undefined ? '' : ` (try again in ${error.retryAfterS} s)`,
