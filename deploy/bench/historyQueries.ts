@@ -60,7 +60,7 @@ try {
   server = spawn(process.execPath, ['server/src/main.ts'], {
     env: {
       ...process.env,
-      ...{ PORT: `${port}`, HOST: '127.0.0.1', DATA_DIR: dataDir, DATABASE_URL: made.url, NODE_SECRET: 'of-the-bench' },
+      ...{ PORT: `${port}`, HOST: '127.0.0.1', DATA_DIR: dataDir, DATABASE_URL: made.url, NODE_SECRET: 'the-secret-of-the-bench' },
     },
     stdio: ['ignore', 'ignore', 'inherit'],
   });

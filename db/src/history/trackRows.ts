@@ -1,4 +1,4 @@
-import { and, between, desc, eq, gte, lt, or, type SQL, sql } from 'drizzle-orm';
+import { and, asc, between, desc, eq, gte, lt, or, type SQL, sql } from 'drizzle-orm';
 import { type PgColumn, unionAll } from 'drizzle-orm/pg-core';
 import type { Drizzle } from '../connection.ts';
 import { objectTracks, objectTrackZones, scoreClasses, spanClasses } from '../historySchema.ts';
@@ -45,6 +45,11 @@ export const listedTrack = {
   hasThumbnail: objectTracks.hasThumbnail,
 };
 
+/** Conditions of a search: on what indexes are searched by, and on the rest of an ObjectTrack. */
+interface Part {
+  searched?: SQL | undefined;
+  rest?: SQL | undefined;
+}
 type Keys = Record<'startedAt' | 'runId' | 'trackId' | 'label' | 'bestScore' | 'scoreClass', PgColumn>;
 const moment = (date: Date): SQL => sql`${date.toISOString()}::timestamptz`;
 const shortestLongMs = spanClasses[0]! * 1000;
@@ -64,44 +69,80 @@ export async function readTracks(
   const reach = from && new Date(from.getTime() - shortestLongMs);
   if (!reach) return readPart(drizzle, scope, classesOf(scope), after, limit);
   const touches = or(gte(objectTracks.startedAt, from), gte(objectTracks.endedAt, from));
-  const near = classesOf(scope).map((one) => and(one, gte(keysOf(scope).startedAt, reach), touches));
+  const near = classesOf(scope).map(({ searched }) => {
+    return { searched: and(searched, gte(keysOf(scope).startedAt, reach)), rest: touches };
+  });
   const rows = after && after.startedAt < reach ? [] : await readPart(drizzle, scope, near, after, limit);
-  if (rows.length >= limit) return rows;
-  return [...rows, ...(await readPart(drizzle, scope, longAcross(scope, from, reach), after, limit - rows.length))];
+  if (rows.length >= limit || !(await isOlderThan(drizzle, reach))) return rows;
+  return [
+    ...rows,
+    ...(await readPart(
+      drizzle,
+      { ...scope, zoneId: undefined },
+      [longAcross(scope, from, reach)],
+      after,
+      limit - rows.length,
+    )),
+  ];
 }
 
-/** Of each part its first rows, and of them the first. An empty condition is everything. */
+/** Anything began before. For a range that begins before all there is, Postgres plans the search for long ones for 0.1 s. */
+async function isOlderThan(drizzle: Drizzle, reach: Date): Promise<boolean> {
+  const { startedAt } = objectTracks;
+  const [oldest] = await drizzle.select({ startedAt }).from(objectTracks).orderBy(asc(startedAt)).limit(1);
+  return oldest !== undefined && oldest.startedAt < reach;
+}
+
+/** Of each part its first rows, and of them the first. */
 async function readPart(
   drizzle: Drizzle,
   scope: TrackScope,
-  parts: readonly (SQL | undefined)[],
+  parts: readonly Part[],
   after: TrackPosition | undefined,
   limit: number,
 ): Promise<ObjectTrackRow[]> {
-  const { startedAt, runId, trackId } = keysOf(scope);
-  const newestFirst = [desc(startedAt), desc(runId), desc(trackId)];
-  const filters = and(filtersOf(scope), after && olderThan(keysOf(scope), after));
+  const keys = keysOf(scope);
+  const newestFirst = [desc(keys.startedAt), desc(keys.runId), desc(keys.trackId)];
+  const older = after && olderThan(keys, after);
   const queries = parts.map((part) => {
-    const where = and(filters, part);
-    const query = drizzle.select(listedTrack).from(objectTracks).$dynamic();
-    if (scope.zoneId !== undefined) query.innerJoin(objectTrackZones, ofItsTrack);
-    return query
-      .where(where)
-      .orderBy(...newestFirst)
-      .limit(limit);
+    const [searched, rest] = [and(searchedOf(scope), part.searched, older), and(restOf(scope), part.rest)];
+    // The type of one knows of its second table; what comes out is the same.
+    const query =
+      scope.zoneId === undefined
+        ? inTracks(drizzle, and(searched, rest))
+        : (inZone(drizzle, searched, rest) as unknown as ReturnType<typeof inTracks>);
+    return query.orderBy(...newestFirst).limit(limit);
   });
-  const [first, second, ...rest] = queries;
+  const [first, second, ...others] = queries;
   if (!first || !second) return first ? first : [];
-  const columns = { startedAt: sql`"started_at"`, runId: sql`"run_id"`, trackId: sql`"track_id"` };
-  return unionAll(first, second, ...rest)
-    .orderBy(desc(columns.startedAt), desc(columns.runId), desc(columns.trackId))
+  return unionAll(first, second, ...others)
+    .orderBy(desc(sql`"started_at"`), desc(sql`"run_id"`), desc(sql`"track_id"`))
     .limit(limit);
 }
 
-const ofItsTrack = and(
-  eq(objectTracks.runId, objectTrackZones.runId),
-  eq(objectTracks.trackId, objectTrackZones.trackId),
-);
+const inTracks = (drizzle: Drizzle, where: SQL | undefined) =>
+  drizzle.select(listedTrack).from(objectTracks).where(where).$dynamic();
+
+/**
+ * Each row of a zone with its ObjectTrack, one by one. Of a plain join of two columns Postgres expects so few rows that it
+ * would look at all of the zone, with several processes, instead of at as many as a page takes.
+ */
+function inZone(drizzle: Drizzle, searched: SQL | undefined, rest: SQL | undefined) {
+  const { runId, trackId } = objectTrackZones;
+  const track = drizzle
+    .select(listedTrack)
+    .from(objectTracks)
+    .where(and(eq(objectTracks.runId, runId), eq(objectTracks.trackId, trackId), rest))
+    .limit(1)
+    .as('track');
+  const columns = Object.fromEntries(Object.keys(listedTrack).map((key) => [key, track[key as 'runId']]));
+  return drizzle
+    .select(columns as unknown as typeof listedTrack)
+    .from(objectTrackZones)
+    .crossJoinLateral(track)
+    .where(searched)
+    .$dynamic();
+}
 
 /** Columns that are searched: of a zone, those that stand beside its id. */
 function keysOf(scope: TrackScope): Keys {
@@ -109,8 +150,8 @@ function keysOf(scope: TrackScope): Keys {
 }
 
 /** A minimal score is looked for in each class from its own on, so that no low ones are read. */
-function classesOf(scope: TrackScope): (SQL | undefined)[] {
-  if (scope.minScore === undefined) return [undefined];
+function classesOf(scope: TrackScope): Part[] {
+  if (scope.minScore === undefined) return [{}];
   // Columns hold float32: 0.7 is a little less there.
   const least = Math.fround(scope.minScore);
   const lowest = scoreClasses.filter((floor) => floor <= least).length;
@@ -118,37 +159,44 @@ function classesOf(scope: TrackScope): (SQL | undefined)[] {
   // In another type, the score is none that Postgres has figures of. By these few rows of all have it, while most of the
   // class do; it would read and sort the whole class.
   const isEnough = sql`${bestScore}::float8 >= ${least}::float8`;
-  return Array.from({ length: scoreClasses.length + 1 - lowest }, (_, index) =>
-    and(eq(scoreClass, lowest + index), index === 0 ? isEnough : undefined),
-  );
+  return Array.from({ length: scoreClasses.length + 1 - lowest }, (_, index) => ({
+    searched: and(eq(scoreClass, lowest + index), index === 0 ? isEnough : undefined),
+  }));
 }
 
-/** Began before `reach`, and were there at `from`. */
-function longAcross({ minScore }: TrackScope, from: Date, reach: Date): (SQL | undefined)[] {
-  return spanClasses.map((_, index) => {
+/** Began before `reach`, and were there at `from`: about as many as there are long ones at any moment. */
+function longAcross({ minScore, zoneId }: TrackScope, from: Date, reach: Date): Part {
+  const { spanClass, startedAt, endedAt, bestScore, zoneIds } = objectTracks;
+  const classes = spanClasses.map((_, index) => {
     const longerMs = (spanClasses[index + 1] ?? Infinity) * 1000;
     return and(
       // As a number in the text, Postgres knows that the partial index has it.
-      sql`${objectTracks.spanClass} = ${sql.raw(String(index + 1))}`,
-      lt(objectTracks.startedAt, reach),
-      longerMs < Infinity ? gte(objectTracks.startedAt, new Date(from.getTime() - longerMs)) : undefined,
-      gte(objectTracks.endedAt, from),
-      minScore === undefined ? undefined : sql`${objectTracks.bestScore} >= ${Math.fround(minScore)}::float4`,
+      sql`${spanClass} = ${sql.raw(String(index + 1))}`,
+      lt(startedAt, reach),
+      longerMs < Infinity ? gte(startedAt, new Date(from.getTime() - longerMs)) : undefined,
     );
   });
+  const isEnough = minScore === undefined ? undefined : sql`${bestScore} >= ${Math.fround(minScore)}::float4`;
+  const isInZone = zoneId === undefined ? undefined : sql`${zoneId} = any(${zoneIds})`;
+  return { rest: and(or(...classes), gte(endedAt, from), isEnough, isInZone) };
 }
 
-function filtersOf(scope: TrackScope): SQL | undefined {
-  const { startedAt, label } = keysOf(scope);
+function searchedOf(scope: TrackScope): SQL | undefined {
+  const { startedAt, label, runId, trackId } = keysOf(scope);
   return and(
     scope.zoneId === undefined ? undefined : eq(objectTrackZones.zoneId, scope.zoneId),
-    scope.streamId === undefined ? undefined : eq(objectTracks.streamId, scope.streamId),
-    scope.publicationId === undefined ? undefined : eq(objectTracks.publicationId, scope.publicationId),
-    scope.runId === undefined ? undefined : eq(keysOf(scope).runId, scope.runId),
-    scope.trackId === undefined ? undefined : eq(keysOf(scope).trackId, scope.trackId),
+    scope.runId === undefined ? undefined : eq(runId, scope.runId),
+    scope.trackId === undefined ? undefined : eq(trackId, scope.trackId),
     scope.label === undefined ? undefined : eq(label, scope.label),
     scope.to && lt(startedAt, scope.to),
     scope.begins && between(startedAt, ...scope.begins),
+  );
+}
+
+function restOf({ streamId, publicationId }: TrackScope): SQL | undefined {
+  return and(
+    streamId === undefined ? undefined : eq(objectTracks.streamId, streamId),
+    publicationId === undefined ? undefined : eq(objectTracks.publicationId, publicationId),
   );
 }
 
