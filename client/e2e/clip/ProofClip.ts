@@ -34,8 +34,11 @@ export function proofTruth(n: number, { width, height, diameter }: ProofClipOpti
   return { frame: n, cx: Math.round(cx * 2), cy: Math.round(cy * 2), diameter: Math.round(diameter * 2) };
 }
 
-/** Writes a grey Y4M clip that Chromium's fake camera loops. Grey, so that every coloured pixel a viewer sees is overlay. */
-export async function writeProofClip(options: ProofClipOptions): Promise<void> {
+/**
+ * Writes a grey Y4M clip that Chromium's fake camera loops. Grey, so that every coloured pixel a viewer sees is overlay.
+ * `truthOf`: where the marker is in each frame.
+ */
+export async function writeProofClip(options: ProofClipOptions, truthOf = proofTruth): Promise<void> {
   const { path, width, height, fps, frames } = options;
   const marker = await loadMarker();
   const background = drawBackground(width, height);
@@ -44,7 +47,7 @@ export async function writeProofClip(options: ProofClipOptions): Promise<void> {
   out.write(`YUV4MPEG2 W${width} H${height} F${fps}:1 Ip A1:1 C420jpeg\n`);
   for (let n = 0; n < frames; n++) {
     const luma = Buffer.from(background);
-    const truth = proofTruth(n, options);
+    const truth = truthOf(n, options);
     drawCode(luma, width, height, encodePictureCode(truth));
     drawMarker(luma, width, height, marker, truth.cx / 2, truth.cy / 2, truth.diameter / 4);
     out.write('FRAME\n');
