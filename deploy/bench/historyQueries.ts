@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -18,7 +18,9 @@ const { values: flags } = parseArgs({
     tracks: { type: 'string', default: '10000000' },
     url: { type: 'string' },
     requests: { type: 'string', default: '200' },
-    only: { type: 'string', default: '' },
+    /** Of the list of kinds, from this one on and up to without that one; results of others in `out` are kept. */
+    first: { type: 'string', default: '0' },
+    end: { type: 'string', default: '1000' },
     plans: { type: 'string', default: 'deploy/bench/results/history-plans' },
     out: { type: 'string', default: 'deploy/bench/results/history-queries.json' },
   },
@@ -60,13 +62,19 @@ try {
   server = spawn(process.execPath, ['server/src/main.ts'], {
     env: {
       ...process.env,
-      ...{ PORT: `${port}`, HOST: '127.0.0.1', DATA_DIR: dataDir, DATABASE_URL: made.url, NODE_SECRET: 'the-secret-of-the-bench' },
+      ...{
+        PORT: `${port}`,
+        HOST: '127.0.0.1',
+        DATA_DIR: dataDir,
+        DATABASE_URL: made.url,
+        NODE_SECRET: 'the-secret-of-the-bench',
+      },
     },
     stdio: ['ignore', 'ignore', 'inherit'],
   });
   const origin = `http://127.0.0.1:${port}`;
   await untilHealthy(origin);
-  const results = await measure(origin, made);
+  const results = { ...resultsBefore(), ...(await measure(origin, made)) };
   const report = {
     ...describeRun(),
     database: made.version,
@@ -163,10 +171,15 @@ function kinds(made: Made): Record<string, () => string> {
   };
 }
 
+/** Of a run in parts. */
+function resultsBefore(): Record<string, unknown> {
+  if (Number(flags.first) === 0) return {};
+  return (JSON.parse(readFileSync(flags.out, 'utf8')) as { milliseconds: Record<string, unknown> }).milliseconds;
+}
+
 async function measure(origin: string, made: Made): Promise<Record<string, unknown>> {
   const results: Record<string, unknown> = {};
-  for (const [name, pathOf] of Object.entries(kinds(made))) {
-    if (flags.only !== '' && !name.includes(flags.only)) continue;
+  for (const [name, pathOf] of Object.entries(kinds(made)).slice(Number(flags.first), Number(flags.end))) {
     const taken: number[] = [];
     let rows = 0;
     for (let asked = 0; asked < Number(flags.requests); asked++) {
