@@ -1,6 +1,8 @@
 import type { AnalysisView } from '@framelock/server/protocol';
 import type { PlayerState } from '../player/Player.ts';
 import { noFigure } from './formatFigures.ts';
+import type { ZoneEditing } from './useZoneEditor.ts';
+import { scaleId } from './zoneDraft.ts';
 
 /** `4.2 s`, `3 min 5 s`, `2 h 10 min`; null = nobody knows. */
 export function secondsWords(seconds: number | null): string {
@@ -31,4 +33,23 @@ export function zoneSilenceWords(state: PlayerState, analysis: AnalysisView): st
     return "Nobody counts just now: this stream is analysed in its publisher's browser, and counting takes a server that analyses.";
   }
   return analysis.state === 'running' ? undefined : 'Nothing is analysed right now, so nobody counts.';
+}
+
+/** What to do next on the picture; `selectedPoints`: how many the chosen shape has. */
+export function drawingHint(
+  {
+    drawing,
+    points,
+    selected,
+    selectedId,
+    shapes,
+  }: Pick<ZoneEditing, 'drawing' | 'points' | 'selected' | 'selectedId' | 'shapes'>,
+  selectedPoints: number,
+): string {
+  if (drawing === 'zone') return points.length < 3 ? 'Set at least 3 points' : 'Double click or Enter closes the zone';
+  if (drawing === 'line') return points.length === 0 ? 'Set where the line begins' : 'Set where it ends';
+  if (drawing === 'ground') return `Set ground point ${points.length + 1} of 4`;
+  if (selectedId === scaleId && selectedPoints > 0) return 'Drag the points to where they lie on the ground';
+  if (selected) return 'Drag points to move them, or the whole shape';
+  return shapes.length === 0 ? 'Draw a zone or a line' : 'Choose a shape to change it';
 }

@@ -57,7 +57,7 @@ it('a server killed between event and delivery delivers after its restart, and s
   };
   await post('/internal/nodes/heartbeat', sfu.heartbeat, { authorization: `Bearer ${nodeSecret}` });
   await until(() => sfu.connections > 0, 'the server is connected to the sfu');
-  const { id: streamId } = (await post('/api/v1/streams', { name: 'Front door' })) as { id: string };
+  const { id: streamId } = (await post('/api/v1/streams', { name: 'Front door' })) as never as { id: string };
   const { target, secret } = (await post('/api/v1/targets', {
     kind: 'webhook',
     name: 'Hook',
