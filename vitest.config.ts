@@ -16,18 +16,30 @@ export default defineConfig({
   test: {
     projects: [
       { test: { name: 'unit', ...fast } },
-      // Real Workers, databases, models and children: one file at a time, for the machine has two cores.
+      // The server's tests wait for databases, sockets and time-outs more than they work, and find ports by themselves.
+      {
+        test: {
+          name: 'integration-server',
+          include: ['{server,db}/**/*.it.test.ts'],
+          maxWorkers: 2,
+          retry: 1,
+          testTimeout: 60_000,
+          hookTimeout: 120_000,
+          sequence: { groupOrder: 1 },
+        },
+      },
+      // Real Workers, models and children: one file at a time, for the machine has two cores.
       {
         test: {
           name: 'integration',
-          include: ['{server,sfu,inference,client,db,deploy}/**/*.it.test.ts'],
+          include: ['{sfu,inference,client,deploy}/**/*.it.test.ts'],
           exclude: ['**/node_modules/**', hls],
           fileParallelism: false,
           // Two shared cores: a second try, which deploy/retriedTests.mjs always names.
           retry: 1,
           testTimeout: 60_000,
           hookTimeout: 120_000,
-          sequence: { groupOrder: 1 },
+          sequence: { groupOrder: 2 },
         },
       },
       // HLS plays in real time: its tests wait more than they work, and have no port, folder or database in common.
@@ -39,7 +51,7 @@ export default defineConfig({
           retry: 1,
           testTimeout: 60_000,
           hookTimeout: 120_000,
-          sequence: { groupOrder: 2 },
+          sequence: { groupOrder: 3 },
         },
       },
       {
@@ -50,7 +62,7 @@ export default defineConfig({
           retry: 1,
           testTimeout: 180_000,
           hookTimeout: 180_000,
-          sequence: { groupOrder: 3 },
+          sequence: { groupOrder: 4 },
         },
       },
     ],
