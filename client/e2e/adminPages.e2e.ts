@@ -115,11 +115,12 @@ describe('pages of whoever runs it', () => {
     expect(receiver.bodies.at(-1)?.type).toBe('test');
 
     await page.getByRole('button', { name: 'New rule' }).first().click();
-    await page.getByLabel('When', { exact: true }).selectOption('streamUp');
-    await page.getByLabel('Hook').check();
-    await page.getByLabel('Name').fill('Somebody is live');
-    await page.getByText('When a Stream goes live.').waitFor();
-    await page.getByRole('button', { name: 'Create rule' }).click();
+    const form = page.getByRole('dialog');
+    await form.getByRole('combobox', { name: 'When' }).selectOption('streamUp');
+    await form.getByRole('checkbox', { name: 'Hook' }).check();
+    await form.getByRole('textbox', { name: 'Name' }).fill('Somebody is live');
+    await form.getByText('When a Stream goes live.').waitFor();
+    await form.getByRole('button', { name: 'Create rule' }).click();
     await page.getByRole('switch', { name: 'Somebody is live is on' }).waitFor({ state: 'attached' });
 
     const first = await product.createStream('First');
