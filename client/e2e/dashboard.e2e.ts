@@ -61,8 +61,8 @@ describe('the dashboard', () => {
     if (!response.ok) throw new Error(`${method} ${path}: ${response.status} ${await response.text()}`);
   }
 
-  async function read(what: 'tracks' | 'events') {
-    const response = await fetch(`${stage.product.url}/api/v1/${what}?streamId=${stream.id}`);
+  async function read(what: 'tracks' | 'events', wish = '') {
+    const response = await fetch(`${stage.product.url}/api/v1/${what}?streamId=${stream.id}&limit=48${wish}`);
     return (await response.json()) as { tracks: unknown[]; events: unknown[] };
   }
 
@@ -168,9 +168,8 @@ describe('the dashboard', () => {
     expect(csv.split(/\r?\n/)[0]).toContain('label');
     expect(csv).toContain('marker A');
 
-    // The oldest, whose media is surely there.
-    const watch = page.getByRole('link', { name: /^Watch marker A #\d+.* in the recording/ }).last();
-    await watch.click();
+    const { trackId } = await recorded<{ trackId: number }>('tracks', 'from');
+    await page.getByRole('link', { name: new RegExp(`^Watch marker A #${trackId}, .* in the recording`) }).click();
     await expectMoment(page);
     await page.goBack();
     await page.locator('li[data-label="marker A"]').first().waitFor();
@@ -185,10 +184,9 @@ describe('the dashboard', () => {
       const kinds = await page.locator('li[data-event]').evaluateAll((rows) => rows.map((row) => row.dataset['event']));
       return kinds.length > 0 && kinds.every((kind) => kind === 'entered');
     });
-    await page
-      .getByRole('button', { name: /^Facts of: marker A #\d+ entered Left half/ })
-      .last()
-      .click();
+    const { at } = await recorded<{ at: string }>('events', 'at');
+    const row = page.locator('li[data-event]', { has: page.locator(`time[datetime="${at}"]`) }).first();
+    await row.getByRole('button', { name: /^Facts of: marker A #\d+ entered Left half/ }).click();
     const facts = page.getByRole('dialog', { name: /entered Left half/ });
     await facts.getByRole('img', { name: /in its best frame/ }).waitFor();
     await facts.getByRole('link', { name: 'Watch the moment' }).click();
@@ -213,6 +211,23 @@ describe('the dashboard', () => {
     await page.locator('li[data-label="marker A"]').first().waitFor();
     await page.context().close();
   });
+
+  /** The oldest that is of the Recording from its beginning on, and not so new that its media is still on its way. */
+  async function recorded<T>(what: 'tracks' | 'events', time: 'from' | 'at'): Promise<T> {
+    const { publication } = await stage.product.stream(stream.id);
+    const response = await fetch(`${stage.product.url}/api/v1/recordings/${publication!.id}`);
+    const { startedAt } = (await response.json()) as { startedAt: string };
+    let found: Record<string, string> | undefined;
+    await eventually(`${what} in the middle of the recording`, async () => {
+      const wish = what === 'events' ? '&kind=entered' : '&label=marker%20A';
+      const all = (await read(what, wish))[what] as Record<string, string>[];
+      found = all.findLast(
+        (one) => Date.parse(one[time]!) > Date.parse(startedAt) + 1_000 && Date.parse(one[time]!) < Date.now() - 6_000,
+      );
+      return found !== undefined;
+    });
+    return found as T;
+  }
 
   /** The Recording stands at the Frame that the address names, with its boxes. */
   async function expectMoment(page: Page): Promise<void> {

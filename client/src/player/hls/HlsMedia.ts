@@ -176,6 +176,8 @@ export class HlsMedia implements HlsVideo {
     const frag = dated.findLast(({ programDateTime }) => programDateTime! <= unixMs) ?? dated[0];
     if (!frag) return undefined;
     const intoS = (unixMs - frag.programDateTime!) / 1000;
+    // What grows will have it in a moment.
+    if (this.live && frag === dated.at(-1) && intoS > frag.duration) return undefined;
     return frag.start + Math.min(frag.duration, Math.max(0, intoS));
   }
 
