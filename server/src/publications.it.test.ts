@@ -77,7 +77,7 @@ describe('a Publication', () => {
     await late.request('requestKeyFrame', { consumerId: consumer.id as string });
     await late.request('restartIce', { transportId });
     await late.request('consumeDetections', { transportId });
-    expect(sfu.callsOf('consumeDetections')).toEqual([{ transportId, publicationId }]);
+    expect(sfu.callsOf('consumeDetections')).toEqual([{ transportId, publicationId, hiddenLabels: [] }]);
     expect(await server.stream(streamId)).toMatchObject({
       state: 'live',
       viewers: 2,
