@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -173,7 +173,7 @@ function kinds(made: Made): Record<string, () => string> {
 
 /** Of a run in parts. */
 function resultsBefore(): Record<string, unknown> {
-  if (Number(flags.first) === 0) return {};
+  if (Number(flags.first) === 0 || !existsSync(flags.out)) return {};
   return (JSON.parse(readFileSync(flags.out, 'utf8')) as { milliseconds: Record<string, unknown> }).milliseconds;
 }
 

@@ -39,11 +39,11 @@ const longestBatchMs = 600_000;
 /** Runs that one heatmap is made of; newest first. */
 const maxHeatmaps = 1_000;
 /** Parts that a range is looked at in for its labels, and ObjectTracks of each label that are read of each. */
-const labelSlices = 16;
-const perLabelSlice = 20;
+const labelSlices = 12;
+const perLabelSlice = 12;
 /** Of a chart: parts of the range in all, and ObjectTracks that are read of each. */
 const activitySlices = 400;
-const perActivitySlice = 40;
+const perActivitySlice = 25;
 
 /** What was seen: reads of history. Everything is bounded, whatever is asked: pages by cursors, charts by samples. */
 export class HistoryQueries {

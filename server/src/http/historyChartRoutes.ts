@@ -81,7 +81,7 @@ function addCounts(app: OpenAPIHono, http: HttpContext): void {
       path: '/api/v1/history/labels',
       summary: 'Labels of the ObjectTracks that began in a range, most frequent first',
       description:
-        'Rare labels are counted; of frequent ones, 16 samples of the range say about how many there are (`exact`: ' +
+        'Rare labels are counted; of frequent ones, 12 samples of the range say about how many there are (`exact`: ' +
         'false). Without `streamId` for who may watch all Streams.',
       middleware,
       request: { query: labelsQuerySchema },
