@@ -5,7 +5,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { eventually } from './harness/eventually.ts';
 import { Stage } from './harness/Stage.ts';
 
-const adminToken = 'the admin token of this test';
+const adminToken = 'the-admin-token-of-this-test';
 const password = 'a long enough password';
 /** As another machine of the network reaches this one; browsers give no camera there without TLS. */
 const address = Object.values(networkInterfaces())

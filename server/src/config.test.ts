@@ -43,6 +43,12 @@ describe('parseConfig', () => {
     expect(config).toMatchObject({ port: 0, host: '::1', iceServers, dataDir: '/d' });
   });
 
+  it('refuses an admin token that no header could bring', () => {
+    for (const ADMIN_TOKEN of ['with a space', 'ünïcode', 'x'.repeat(513)])
+      expect(() => parseConfig({ ...secret, ADMIN_TOKEN })).toThrow('ADMIN_TOKEN: a bearer has no spaces');
+    expect(parseConfig({ ...secret, ADMIN_TOKEN: 'the-admin-token' }).adminToken).toBe('the-admin-token');
+  });
+
   it('names every problem in one message', () => {
     const wrong = { PORT: '70000', HOST: 'a b', ICE_SERVERS: '{', LOG_LEVEL: 'loud', NODE_SECRET: 'short' };
     expect(() => parseConfig(wrong)).toThrow(ConfigurationError);

@@ -38,7 +38,11 @@ export const environmentSchema = z.object({
   ),
   DATABASE_URL: optionalText.describe('Postgres; none = embedded PGlite in DATA_DIR'),
   DATA_DIR: orDefault(z.string(), './data').describe('database and admin token live here'),
-  ADMIN_TOKEN: optionalText.describe('bearer for everything; none = generated in DATA_DIR'),
+  ADMIN_TOKEN: optionalText
+    .refine((text) => text === undefined || /^[\x21-\x7e]{1,512}$/.test(text), {
+      error: 'a bearer has no spaces, only printable ASCII, and at most 512 characters: it could never be used',
+    })
+    .describe('bearer for everything; none = generated in DATA_DIR'),
   NODE_SECRET: z
     .string({ error: 'is required: the secret that server, sfu and inference share' })
     .min(16, 'has at least 16 characters')
