@@ -43,7 +43,11 @@ export async function countSlices(
     .where(
       and(
         zoneId === undefined ? undefined : eq(objectTrackZones.zoneId, zoneId),
-        streamId === undefined || zoneId !== undefined ? undefined : eq(objectTracks.streamId, streamId),
+        streamId === undefined
+          ? undefined
+          : zoneId === undefined
+            ? eq(objectTracks.streamId, streamId)
+            : isOf(streamId),
         label === undefined ? undefined : eq(table.label, label),
         labels && sql`${table.label} = "labels"."label"`,
         sql`${table.startedAt} >= ${begin} and ${table.startedAt} < ${begin} + ${width}`,
@@ -65,6 +69,10 @@ export async function countSlices(
     .groupBy(sql`1`, sql`2`);
   return labels ? rows.flatMap((row) => scaled([row], widthMs, perSlice)) : scaled(rows, widthMs, perSlice);
 }
+
+/** Of a row of a zone: looked up one by one, for as an `exists` Postgres might read all ObjectTracks. */
+const isOf = (streamId: string): SQL =>
+  sql`(select "of"."stream_id" from ${objectTracks} "of" where "of"."run_id" = ${objectTrackZones.runId} and "of"."track_id" = ${objectTrackZones.trackId}) = ${streamId}`;
 
 interface SliceRow {
   slice: number;

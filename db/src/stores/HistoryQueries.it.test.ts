@@ -182,6 +182,28 @@ describe.each(['pglite', ...(postgres ? ['postgres'] : [])])('HistoryQueries on 
     expect(await database.historyQueries.labels({ streamId: 'none' })).toEqual([]);
   });
 
+  it('tells a Stream nothing of another one that has a zone with the same id', async () => {
+    const of = (streamId: string, trackId: number) => ({
+      ...madeTrack(random, trackId, startMs + trackId * 1000),
+      ...{ streamId, publicationId: streamId, runId: streamId, zoneIds: ['door'] },
+    });
+    const both = [1, 2, 3, 4, 5, 6].map((trackId) => of(trackId < 4 ? 'left' : 'right', trackId));
+    await database.history.put(noRows({ tracks: both }));
+    for (const id of ['left', 'right']) {
+      await database.streams.insert({ id, name: id, streamKey: id });
+      await database.streams.setZones(id, { zones: [], lines: [{ id: 'door' }] });
+      const scope = { streamId: id, zoneId: 'door' };
+      const wanted = expectedTracks(both, scope).map(trackKey);
+      expect(wanted).toHaveLength(3);
+      expect((await allTracks(scope, 2)).map(trackKey)).toEqual(wanted);
+      expect((await allTracks({ ...scope, from: at(0) }, 2)).map(trackKey)).toEqual(wanted);
+      const counts = await database.historyQueries.activity({ ...scope, from: at(0), to: at(1) }, 1);
+      expect(counts.reduce((sum, { tracks }) => sum + tracks, 0)).toBe(3);
+    }
+    expect(await allTracks({ streamId: 'front', zoneId: 'door' }, 2)).toEqual([]);
+    expect(await allTracks({ zoneId: 'door' }, 2)).toHaveLength(6);
+  });
+
   it('estimates from samples where there are many, and says so', async () => {
     const busy = Array.from({ length: 6_000 }, (_, index) => ({
       ...madeTrack(random, index + 1, startMs + index * 600),

@@ -1,4 +1,4 @@
-import { and, asc, desc, eq, gte, inArray, lt, sql } from 'drizzle-orm';
+import { and, asc, desc, eq, gte, inArray, lt, or, sql } from 'drizzle-orm';
 import type { Drizzle } from '../connection.ts';
 import {
   detectionBatches,
@@ -12,6 +12,7 @@ import {
 import { type PropertiesPointRow, type PropertiesScope, readProperties } from '../history/propertiesPoints.ts';
 import { beginsOf, type CountScope, countSlices, labelsOf, type SliceCount } from '../history/samples.ts';
 import { readTracks, type TrackPosition, type TrackScope } from '../history/trackRows.ts';
+import { streams } from '../schema.ts';
 import type { DetectionBatchRow, EventRow, ObjectTrackRow } from './HistoryStore.ts';
 
 export interface EventScope {
@@ -174,8 +175,7 @@ export class HistoryQueries {
   /** Counts of ObjectTracks by the bucket that they began in. */
   async activity(scope: CountScope, buckets: number): Promise<(SliceCount & { bucket: number })[]> {
     const perBucket = Math.max(1, Math.floor(activitySlices / buckets));
-    const ofStream = await this.#zoneIsOf(scope.zoneId, scope.streamId);
-    if (!ofStream) return [];
+    if (!(await this.#zoneIsOf(scope.zoneId, scope.streamId))) return [];
     const counts = await countSlices(this.#drizzle, scope, {
       slices: buckets * perBucket,
       perSlice: perActivitySlice,
@@ -203,11 +203,13 @@ export class HistoryQueries {
       // A moment later, where the database knows microseconds.
       narrow = { ...scope, ...one, begins: begins && [begins.first, new Date(begins.last.getTime() + 1)] };
     }
-    if (!(await this.#zoneIsOf(zoneId, narrow.streamId))) return undefined;
-    return zoneId === undefined ? narrow : { ...narrow, streamId: undefined };
+    return (await this.#zoneIsOf(zoneId, narrow.streamId)) ? narrow : undefined;
   }
 
-  /** A zone is of one Stream for good: looked up once instead of in each of its rows. */
+  /**
+   * Whether it is worth to look through a zone for a Stream: nearly always a zone is of one Stream alone. Who draws gives
+   * the id, so that another Stream may have one of the same; its rows are told by their ObjectTracks.
+   */
   async #zoneIsOf(zoneId: string | undefined, streamId: string | undefined): Promise<boolean> {
     if (zoneId === undefined || streamId === undefined) return true;
     const rows = await this.#drizzle
@@ -219,7 +221,11 @@ export class HistoryQueries {
       )
       .where(eq(objectTrackZones.zoneId, zoneId))
       .limit(1);
-    return rows[0]?.streamId === streamId;
+    if (rows[0] === undefined || rows[0].streamId === streamId) return rows.length > 0;
+    const among = (list: string) =>
+      sql`${streams.zones} @> ${JSON.stringify({ [list]: [{ id: zoneId }] })}::text::jsonb`;
+    const drawn = and(eq(streams.id, streamId), or(among('zones'), among('lines')));
+    return (await this.#drizzle.$count(streams, drawn)) > 0;
   }
 }
 
