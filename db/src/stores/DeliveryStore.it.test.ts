@@ -79,6 +79,15 @@ describe.each(['pglite', ...(postgres ? ['postgres'] : [])])('Rules and deliveri
     expect(await claimed('s3')).toEqual(['t1']);
   });
 
+  it('gives a server that is not known to live no target that it sends to already', async () => {
+    const { deliveries } = database;
+    await deliveries.insert([delivery('a')]);
+    expect(await claimed('new')).toEqual(['t1']);
+    expect(await deliveries.claimTargets('new', { leaseMs, limit: 10, except: ['t1'] })).toEqual([]);
+    expect(await deliveries.nextDueInMs(['t1'])).toBeUndefined();
+    expect(await deliveries.nextDueInMs(['t2'])).toBe(0);
+  });
+
   it('sends nothing to a target that is off', async () => {
     const { deliveries, rules } = database;
     await deliveries.insert([delivery('a')]);

@@ -1,4 +1,4 @@
-import { and, asc, desc, eq, exists, inArray, lt, type SQL, sql } from 'drizzle-orm';
+import { and, asc, desc, eq, exists, inArray, lt, notInArray, type SQL, sql } from 'drizzle-orm';
 import type { Drizzle } from '../connection.ts';
 import { type EventDeliveryRow, eventDeliveries, type EventTargetRow, eventTargets } from '../rulesSchema.ts';
 import { nodes } from '../schema.ts';
@@ -52,8 +52,12 @@ export class DeliveryStore {
     return inserted.map(({ id }) => id);
   }
 
-  /** Targets with something due that no other living server sends to; leased to this one for as long as said. */
-  async claimTargets(serverId: string, options: { leaseMs: number; limit: number }): Promise<EventTargetRow[]> {
+  /** Targets with something due that no living server sends to, and not `except`; leased to this one for as long as said. */
+  async claimTargets(
+    serverId: string,
+    options: { leaseMs: number; limit: number; except?: readonly string[] },
+  ): Promise<EventTargetRow[]> {
+    const { leaseMs, limit, except = [] } = options;
     const due = this.#drizzle
       .select({ id: eventDeliveries.id })
       .from(eventDeliveries)
@@ -63,12 +67,12 @@ export class DeliveryStore {
     const free = this.#drizzle
       .select({ id: eventTargets.id })
       .from(eventTargets)
-      .where(and(eq(eventTargets.enabled, true), isFree, exists(due)))
-      .limit(options.limit)
+      .where(and(eq(eventTargets.enabled, true), notInArray(eventTargets.id, [...except]), isFree, exists(due)))
+      .limit(limit)
       .for('update', { skipLocked: true });
     return this.#drizzle
       .update(eventTargets)
-      .set({ leasedBy: serverId, leasedUntil: inMs(options.leaseMs) })
+      .set({ leasedBy: serverId, leasedUntil: inMs(leaseMs) })
       .where(inArray(eventTargets.id, free))
       .returning();
   }
@@ -100,15 +104,15 @@ export class DeliveryStore {
       .limit(limit);
   }
 
-  /** Ms until the next one is due of any target that is on and that nobody sends to, 0 where one is; undefined: none. */
-  async nextDueInMs(): Promise<number | undefined> {
+  /** Ms until the next one is due of a target that is on and that nobody sends to, 0 where one is; undefined: none. */
+  async nextDueInMs(except: readonly string[] = []): Promise<number | undefined> {
     const [row] = await this.#drizzle
       .select({
         ms: sql<number | null>`(extract(epoch from min(${eventDeliveries.nextAttemptAt}) - now()) * 1000)::float8`,
       })
       .from(eventDeliveries)
       .innerJoin(eventTargets, eq(eventTargets.id, eventDeliveries.targetId))
-      .where(and(isWaiting, eq(eventTargets.enabled, true), isFree));
+      .where(and(isWaiting, eq(eventTargets.enabled, true), notInArray(eventTargets.id, [...except]), isFree));
     const ms = row?.ms ?? undefined;
     return ms === undefined ? undefined : Math.max(0, ms);
   }

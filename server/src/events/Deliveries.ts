@@ -34,7 +34,8 @@ export interface DeliveriesOptions {
  */
 export class Deliveries {
   readonly #options: DeliveriesOptions;
-  readonly #turns = new Set<Promise<void>>();
+  /** By target. */
+  readonly #turns = new Map<string, Promise<void>>();
   #running: Promise<void> | undefined;
   #woken = false;
   #wake: (() => void) | undefined;
@@ -73,16 +74,18 @@ export class Deliveries {
     const { store, serverId } = this.#options;
     const limit = maxTargetsAtOnce - this.#turns.size;
     if (limit === 0) return lookEveryMs;
-    const targets = await store.claimTargets(serverId, { leaseMs, limit });
+    // While this server is not known to live, its own leases are nobody's, and what is under way would go out twice.
+    const except = [...this.#turns.keys()];
+    const targets = await store.claimTargets(serverId, { leaseMs, limit, except });
     for (const target of targets) {
       const turn = this.#serve(target).finally(() => {
-        this.#turns.delete(turn);
+        this.#turns.delete(target.id);
         this.wake();
       });
-      this.#turns.add(turn);
+      this.#turns.set(target.id, turn);
     }
     if (targets.length > 0) return 0;
-    const dueMs = await store.nextDueInMs();
+    const dueMs = await store.nextDueInMs([...this.#turns.keys()]);
     return Math.min(dueMs ?? lookEveryMs, lookEveryMs);
   }
 
@@ -164,6 +167,6 @@ export class Deliveries {
     this.#wake?.();
     await Promise.all(Object.values(this.#options.senders).map((sender) => sender.close()));
     await this.#running;
-    await Promise.all(this.#turns);
+    await Promise.all(this.#turns.values());
   }
 }
