@@ -62,13 +62,13 @@ function look(page: Page): Promise<Seen> {
     () =>
       new Promise<Seen>((resolve) => {
         const { player } = window.framelock!;
-        const { channels, sentLabels: sent } = window as never as {
-          channels: Set<RTCDataChannel>;
-          sentLabels: number[];
-        };
         const stop = player.on('drawn', ({ kind, boxes, pictureRect: rect }) => {
           if (kind !== 'exact') return;
           stop();
+          const { channels, sentLabels: sent } = window as never as {
+            channels: Set<RTCDataChannel>;
+            sentLabels: number[];
+          };
           const canvas = document.querySelector('canvas')!;
           const context = canvas.getContext('2d')!;
           const detail: Record<string, number> = {};
