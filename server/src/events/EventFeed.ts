@@ -1,7 +1,7 @@
 import type { Logger } from 'pino';
 import { type EventKind, type EventView, Refusal } from '../protocol/index.ts';
 import type { EventMetrics } from './EventMetrics.ts';
-import { FeedClient, readFeedId } from './FeedClient.ts';
+import { defaultMaxWaiting, FeedClient, readFeedId } from './FeedClient.ts';
 
 const beatEveryMs = 15_000;
 const lookEveryMs = 1_000;
@@ -36,6 +36,8 @@ interface Reader extends FeedQuery {
   stillMay(): boolean;
   /** What came while the missed ones are read. */
   held: EventView[] | undefined;
+  /** More came than are held. */
+  heldLost: boolean;
 }
 
 /** Tells events to whoever listens by HTTP, from the one after those that a reader had. */
@@ -68,8 +70,9 @@ export class EventFeed {
       if (this.#recent.size > maxRecent) this.#recent.delete(this.#recent.keys().next().value!);
       for (const reader of this.#readers) {
         if (!isFor(reader, event)) continue;
-        if (reader.held) reader.held.push(event);
-        else reader.client.event(event);
+        if (!reader.held) reader.client.event(event);
+        else if (reader.held.length < maxRecent) reader.held.push(event);
+        else reader.heldLost = true;
       }
     }
   }
@@ -81,10 +84,12 @@ export class EventFeed {
     const since = lastEventId === undefined ? undefined : readFeedId(lastEventId);
     if (lastEventId !== undefined && !since) throw new Refusal('badRequest', 'Last-Event-ID: it is none of this API');
     const reader: Reader = {
-      ...{ address, stillMay, streamId, kinds, held: since ? [] : undefined },
+      ...{ address, stillMay, streamId, kinds, held: since ? [] : undefined, heldLost: false },
       client: new FeedClient({
         onClosed: () => this.#readers.delete(reader),
         onLost: () => this.#options.metrics.streamedLost.inc(),
+        // What was missed comes at once, and what happens then behind it.
+        maxWaiting: defaultMaxWaiting + (since ? maxMissed : 0),
       }),
     };
     this.#readers.add(reader);
@@ -110,22 +115,23 @@ export class EventFeed {
     const { client } = reader;
     const from = new Date(Math.max(0, since.atMs - overlapMs));
     const missed = new Map<string, EventView>();
+    let isWhole = true;
     try {
       const { streamId, kinds } = reader;
-      const stored = await this.#options.read({ streamId, kinds, from }, maxMissed + 1);
-      if (stored.length > maxMissed) client.lost(null);
-      for (const event of stored.slice(0, maxMissed)) missed.set(event.id, event);
+      const stored = await this.#options.read({ streamId, kinds, from }, maxMissed + 2);
+      for (const event of stored) missed.set(event.id, event);
     } catch (error) {
       this.#options.logger.warn({ reason: (error as Error).message }, 'missed events are not known');
-      client.lost(null);
+      isWhole = false;
     }
     for (const event of this.#recent.values()) {
       if (isFor(reader, event) && Date.parse(event.at) >= from.getTime()) missed.set(event.id, event);
     }
     for (const event of reader.held ?? []) missed.set(event.id, event);
-    missed.delete(since.id);
     reader.held = undefined;
-    for (const event of [...missed.values()].sort(byTime)) client.event(event);
+    missed.delete(since.id);
+    if (!isWhole || reader.heldLost || missed.size > maxMissed) client.lost(null);
+    for (const event of [...missed.values()].sort(byTime).slice(-maxMissed)) client.event(event);
   }
 
   #beat(): void {

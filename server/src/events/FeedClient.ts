@@ -1,7 +1,7 @@
 import type { EventView } from '../protocol/index.ts';
 
 /** Messages that wait for one reader; beyond it the oldest go, and the reader is told how many. */
-const defaultMaxWaiting = 500;
+export const defaultMaxWaiting = 500;
 const encoder = new TextEncoder();
 
 /** One reader of the event stream: text/event-stream (WHATWG HTML, "Server-sent events"), as fast as it is read. */
