@@ -159,6 +159,8 @@ export class History {
     const { streamId } = batch;
     // An event without its Stream's name is worth more than none.
     const named = this.#options.streamName(streamId);
+    // Where nobody waits for it any more, its failure would end the process.
+    if (named instanceof Promise) named.catch(() => undefined);
     const name = typeof named === 'string' ? named : await this.#ask(async () => named).catch(() => undefined);
     return { batch, events: eventViewsOf(batch, name ?? streamId) };
   }
