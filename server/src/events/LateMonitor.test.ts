@@ -34,6 +34,8 @@ describe('LateMonitor', () => {
     const failed: AnalysisView = { state: 'failed', reason: 'no such model' };
     expect(monitor.sample(failed, 0)).toBeUndefined();
     expect(monitor.sample(failed, 1000)).toEqual({ change: 'late', sinceMs: 0, reason: 'failed: no such model' });
+    const long = new LateMonitor({ share: 0.5, seconds: 0 }).sample({ ...failed, reason: 'x'.repeat(2_000) }, 0);
+    expect(long!.reason).toHaveLength(500);
     expect(
       changes(new LateMonitor({ share: 0.5, seconds: 1 }), [{ state: 'unavailable' }, { state: 'starting' }]),
     ).toEqual([[1, 'late', 0]]);

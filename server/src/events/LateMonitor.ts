@@ -2,6 +2,8 @@ import type { AnalysisView } from '../protocol/index.ts';
 
 /** It has to be well again for so long: figures are of one second each. */
 const backAfterMs = 3_000;
+/** What an event has room for; the words of a node, of a model that can't be loaded for one, have no limit. */
+const maxReason = 500;
 
 export interface LateSettings {
   /** Of the frames of the video. */
@@ -31,7 +33,8 @@ export class LateMonitor {
     if (nowMs - sinceMs < neededMs) return undefined;
     this.#isLate = !this.#isLate;
     this.#otherwiseSinceMs = undefined;
-    return { change: this.#isLate ? 'late' : 'back', sinceMs, reason: reason ?? 'keeps up again' };
+    const words = (reason ?? 'keeps up again').slice(0, maxReason).toWellFormed();
+    return { change: this.#isLate ? 'late' : 'back', sinceMs, reason: words };
   }
 
   #lateReason({ state, reason, analysisFps, sourceFps }: AnalysisView): string | undefined {
