@@ -87,6 +87,19 @@ describe('FiringOutbox', () => {
     expect(lines('other')).toBe(1);
   });
 
+  it('has a file again where another server took it for dead and deleted its own', async () => {
+    isAway = true;
+    const outbox = outboxOf('a');
+    outbox.put(entry(1));
+    rmSync(join(folder, 'firings-a.jsonl'));
+    outbox.put(entry(2));
+    expect(lines('a')).toBe(2);
+    isAway = false;
+    await expect.poll(() => stored, { timeout: 5_000 }).toEqual(['d1', 'd2']);
+    await outbox.close();
+    expect(readdirSync(folder)).toEqual([]);
+  });
+
   it('has a limit, and counts what is beyond it', async () => {
     isAway = true;
     const outbox = outboxOf('a', 2);

@@ -1,4 +1,4 @@
-import { closeSync, ftruncateSync, mkdirSync, openSync, writeSync } from 'node:fs';
+import { closeSync, fstatSync, ftruncateSync, mkdirSync, openSync, writeSync } from 'node:fs';
 import { readdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { DeliveryStore, NewDelivery, NodeStore, RuleStore } from '@framelock/db';
@@ -51,7 +51,7 @@ export interface FiringOutboxOptions {
 export class FiringOutbox {
   readonly #options: FiringOutboxOptions;
   readonly #path: string;
-  readonly #file: number;
+  #file: number;
   #fileEntries = 0;
   #waiting: OutboxEntry[] = [];
   #writing: Promise<void> | undefined;
@@ -83,13 +83,22 @@ export class FiringOutbox {
     if (this.#waiting.length >= maxWaiting || this.#closing) return void metrics.firingsDropped.inc();
     this.#waiting.push(entry);
     try {
+      // A server that took this one for dead, since its heartbeat was late, has taken the file over and deleted it.
+      const isGone = fstatSync(this.#file).nlink === 0;
+      if (isGone) this.#reopen();
       // Rewritten where the database never catches up, so that the file has a limit too.
-      if (this.#fileEntries >= 2 * maxWaiting) this.#rewrite();
+      if (isGone || this.#fileEntries >= 2 * maxWaiting) this.#rewrite();
       else this.#append([entry]);
     } catch (error) {
       logger.error({ reason: (error as Error).message }, 'a firing is in memory only: its file could not be written');
     }
     this.#writeSoon();
+  }
+
+  #reopen(): void {
+    const gone = this.#file;
+    this.#file = openSync(this.#path, 'a', 0o600);
+    closeSync(gone);
   }
 
   #append(entries: readonly OutboxEntry[]): void {
