@@ -46,6 +46,8 @@ export class DetectionsChannel {
     const isWanted = () => isCurrent(publicationId) && this.#asked === asked;
     try {
       const transport = await open();
+      // What is asked for is sent until something takes its place, whether anybody wants it or not.
+      if (!isWanted()) return;
       const options = await request(transport.id, asked);
       if (!isWanted()) return;
       const consumer = await transport.consumeData(options as never);
