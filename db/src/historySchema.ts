@@ -8,7 +8,7 @@ export const scoreClasses = [0.5, 0.6, 0.7, 0.8, 0.85, 0.9, 0.93, 0.96, 0.98, 0.
 export const spanClasses = Array.from({ length: 15 }, (_, power) => 64 * 2 ** power);
 
 const scoreClass = (score: AnyColumn): SQL =>
-  sql`width_bucket(${score}::float8, ${sql.raw(`array[${scoreClasses.join(', ')}]::float8[]`)})`;
+  sql`width_bucket(${score}, ${sql.raw(`array[${scoreClasses.join(', ')}]::float4[]`)})`;
 const spanClass = (from: AnyColumn, to: AnyColumn): SQL =>
   sql`width_bucket(extract(epoch from ${to} - ${from})::float8, ${sql.raw(`array[${spanClasses.join(', ')}]::float8[]`)})`;
 

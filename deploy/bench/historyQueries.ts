@@ -101,7 +101,9 @@ function kinds(made: Made): Record<string, () => string> {
     return { from: at(from), to: at(from + days) };
   };
   const whole = { from: at(0), to: at(made.days) };
-  const score = (): number => Math.round((0.9 + random() * 0.095) * 1000) / 1000;
+  /** What people type, and what they drag a slider to. */
+  const score = (): number =>
+    random() < 0.3 ? pick([0.9, 0.95, 0.96, 0.98, 0.99]) : Math.round((0.9 + random() * 0.095) * 1000) / 1000;
   const stream = (): number => Math.floor(random() * streams.length);
   const cursor = () =>
     Buffer.from(JSON.stringify([Math.floor(beginMs + day() * dayMs), 'run', 1])).toString('base64url');

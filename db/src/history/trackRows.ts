@@ -149,16 +149,18 @@ function keysOf(scope: TrackScope): Keys {
   return scope.zoneId === undefined ? objectTracks : objectTrackZones;
 }
 
+/** Class of ObjectTracks with this best score, as Postgres has it: columns and floors are float32, where 0.9 is a little less. */
+export const firstClassOf = (score: number): number =>
+  scoreClasses.filter((floor) => Math.fround(floor) <= Math.fround(score)).length;
+
 /** A minimal score is looked for in each class from its own on, so that no low ones are read. */
 function classesOf(scope: TrackScope): Part[] {
   if (scope.minScore === undefined) return [{}];
-  // Columns hold float32: 0.7 is a little less there.
-  const least = Math.fround(scope.minScore);
-  const lowest = scoreClasses.filter((floor) => floor <= least).length;
+  const lowest = firstClassOf(scope.minScore);
   const { scoreClass, bestScore } = keysOf(scope);
   // In another type, the score is none that Postgres has figures of. By these few rows of all have it, while most of the
   // class do; it would read and sort the whole class.
-  const isEnough = sql`${bestScore}::float8 >= ${least}::float8`;
+  const isEnough = sql`${bestScore}::float8 >= ${Math.fround(scope.minScore)}::float8`;
   return Array.from({ length: scoreClasses.length + 1 - lowest }, (_, index) => ({
     searched: and(eq(scoreClass, lowest + index), index === 0 ? isEnough : undefined),
   }));

@@ -83,7 +83,7 @@ describe.each(['pglite', ...(postgres ? ['postgres'] : [])])('HistoryQueries on 
       ...(has(2) && { runId: `${publicationId}-r${pick(random, [1, 2])}` }),
       ...(has(3) && { zoneId: random() < 0.9 ? `${streamId}-a` : `back-b` }),
       ...(has(4) && { label: random() < 0.95 ? pick(random, madeLabels) : 'unicorn' }),
-      ...(has(5) && { minScore: pick(random, [0, 0.3, 0.5, 0.7, 0.905, 0.97, 0.995, 1]) }),
+      ...(has(5) && { minScore: pick(random, [0, 0.3, 0.7, 0.9, 0.905, 0.96, 0.995, 1]) }),
       ...(has(6) && { from }),
       ...(has(7) && { to: new Date(from.getTime() + (random() - (has(6) ? 0 : 0.3)) * narrow * 60_000) }),
     };
