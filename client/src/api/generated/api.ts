@@ -366,7 +366,7 @@ export interface paths {
     };
     /**
      * Labels of the ObjectTracks that began in a range, most frequent first
-     * @description Rare labels are counted; of frequent ones, 16 samples of the range say about how many there are (`exact`: false). Without `streamId` for who may watch all Streams.
+     * @description Rare labels are counted; of frequent ones, 12 samples of the range say about how many there are (`exact`: false). Without `streamId` for who may watch all Streams.
      */
     get: operations['listLabels'];
     put?: never;
