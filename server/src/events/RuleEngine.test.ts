@@ -61,6 +61,12 @@ describe('RuleEngine', () => {
     expect(suppressed()).toBe(3);
   });
 
+  it('is told late of an old fact: the cooldown of the newest one goes on', async () => {
+    const { engine, fired } = await engineOf({ kind: 'streamUp' }, { cooldownSeconds: 60 });
+    for (const seconds of [200, 100, 210]) engine.event(upAt(seconds));
+    expect(fired.map(({ publicationId }) => publicationId)).toEqual(['p200', 'p100']);
+  });
+
   it('remembers over a restart when it fired', async () => {
     const firedByStream = { s: upAt(0).at };
     const { engine, fired, suppressed } = await engineOf({ kind: 'streamUp' }, { cooldownSeconds: 60, firedByStream });

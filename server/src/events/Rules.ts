@@ -54,7 +54,7 @@ export class Rules {
     const beforeMs = firedAt.get(streamId);
     if (beforeMs !== undefined && Math.abs(atMs - beforeMs) < rule.cooldownSeconds * 1000) return false;
     firedAt.delete(streamId);
-    firedAt.set(streamId, atMs);
+    firedAt.set(streamId, Math.max(atMs, beforeMs ?? atMs));
     if (firedAt.size > maxRemembered) firedAt.delete(firedAt.keys().next().value!);
     return true;
   }

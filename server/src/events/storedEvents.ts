@@ -1,8 +1,7 @@
 import type { HistoryQueries } from '@framelock/db';
-import { type EventView, eventViewSchema } from '../protocol/index.ts';
+import { eventViews } from '../history/historyViews.ts';
+import type { EventView } from '../protocol/index.ts';
 import type { FeedQuery } from './EventFeed.ts';
-
-type EventRow = Awaited<ReturnType<HistoryQueries['events']>>[number];
 
 /** Reads what history stored, newest first; several kinds are read one by one, since an index is by one. */
 export function storedEvents(queries: Pick<HistoryQueries, 'events'>) {
@@ -12,13 +11,8 @@ export function storedEvents(queries: Pick<HistoryQueries, 'events'>) {
     );
     return pages
       .flat()
-      .flatMap((row) => viewOf(row) ?? [])
+      .flatMap(eventViews)
       .sort((a, b) => Date.parse(b.at) - Date.parse(a.at))
       .slice(0, limit);
   };
-}
-
-/** Undefined: another version stored it, and this one does not know its kind. */
-function viewOf(row: EventRow): EventView | undefined {
-  return eventViewSchema.safeParse({ ...row, at: row.at.toISOString() }).data;
 }

@@ -36,11 +36,12 @@ export class SpoolFolder {
   }
 
   async #adopt(other: string): Promise<void> {
-    const left = (await readdir(other)).filter((name) => segmentName.test(name)).sort();
-    if (left.length === 0) return;
+    if ((await segmentsIn(other)).length === 0) return;
     const lock = await tryLock(other);
     if (!lock) return;
     try {
+      // Read under the lock: another server that starts now may have moved them.
+      const left = await segmentsIn(other);
       const ours = (await readdir(this.path)).map((name) => Number(segmentName.exec(name)?.[1] ?? 0));
       let number = Math.max(0, ...ours);
       for (const name of left) await rename(join(other, name), segmentPath(this.path, ++number));
@@ -52,6 +53,10 @@ export class SpoolFolder {
   close(): Promise<void> {
     return this.#lock.close();
   }
+}
+
+async function segmentsIn(path: string): Promise<string[]> {
+  return (await readdir(path)).filter((name) => segmentName.test(name)).sort();
 }
 
 /** Undefined: a living process has it. */

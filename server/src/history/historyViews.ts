@@ -32,8 +32,10 @@ export function trackView(row: ObjectTrackRow, nowMs: number): TrackView {
   };
 }
 
-export function eventView(row: EventRow): EventView {
-  return eventViewSchema.parse({ ...row, at: row.at.toISOString() });
+/** None: another version stored it, and this one does not know its kind. */
+export function eventViews(row: EventRow): EventView[] {
+  const { data } = eventViewSchema.safeParse({ ...row, at: row.at.toISOString() });
+  return data ? [data] : [];
 }
 
 export function propertiesPoint(row: PropertiesPointRow): PropertiesPoint {

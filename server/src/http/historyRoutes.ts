@@ -3,7 +3,7 @@ import { createRoute, type OpenAPIHono, z } from '@hono/zod-openapi';
 import type { TrackScope } from '@framelock/db';
 import { eventCursor, eventPosition, trackCursor, trackPosition } from '../history/historyCursors.ts';
 import { eventsCsv, readPages, tracksCsv } from '../history/historyCsv.ts';
-import { eventView, trackView } from '../history/historyViews.ts';
+import { eventViews, trackView } from '../history/historyViews.ts';
 import {
   eventFilterSchema,
   eventListSchema,
@@ -130,7 +130,7 @@ function addEvents(app: OpenAPIHono, http: HttpContext): void {
       const scope = { ...filter, ...rangeOf({ from, to }) };
       const rows = await historyQueries.events(scope, eventPosition(cursor), limit + 1);
       const { page, nextCursor } = pageOf(rows, limit, eventCursor);
-      return context.json({ events: page.map(eventView), nextCursor }, 200);
+      return context.json({ events: page.flatMap(eventViews), nextCursor }, 200);
     },
   );
 
@@ -151,7 +151,7 @@ function addEvents(app: OpenAPIHono, http: HttpContext): void {
         (after: Awaited<ReturnType<typeof historyQueries.events>>[number] | undefined, limit) =>
           historyQueries.events(scope, after, limit),
       );
-      const body = textStream(eventsCsv(mapped(rows, eventView)));
+      const body = textStream(eventsCsv(mapped(rows, eventViews)));
       return context.body(body, 200, attachment('events', filter.streamId));
     },
   );
@@ -164,6 +164,6 @@ function scopeOf({ from, to, ...filter }: TrackFilter): TrackScope {
   return { ...filter, ...rangeOf({ from, to }) };
 }
 
-async function* mapped<A, B>(pages: AsyncGenerator<A[]>, view: (one: A) => B): AsyncGenerator<B[]> {
-  for await (const page of pages) yield page.map(view);
+async function* mapped<A, B>(pages: AsyncGenerator<A[]>, view: (one: A) => B | B[]): AsyncGenerator<B[]> {
+  for await (const page of pages) yield page.flatMap(view);
 }
