@@ -215,13 +215,6 @@ export class PeerTransport extends EventEmitter<PeerTransportEvents> implements 
 
   /** One at a time: the one before goes on for a while, until its viewer has opened this one. */
   async consumeDetections(dataProducerId: string): Promise<types.DataConsumer> {
-    const before = [...this.#dataConsumers.values()];
-    const dataConsumer = await this.#consumeData(dataProducerId);
-    if (before.length > 0) setTimeout(() => before.forEach((one) => one.close()), replacedAfterMs).unref();
-    return dataConsumer;
-  }
-
-  async #consumeData(dataProducerId: string): Promise<types.DataConsumer> {
     if (this.direction !== 'recv') throw new Refusal('badRequest', 'only a recv transport takes detections');
     if (this.#dataConsumers.size >= maxConsumers) throw new Refusal('rateLimited', `at most ${maxConsumers} each`);
     this.#expectConnection();
@@ -231,6 +224,9 @@ export class PeerTransport extends EventEmitter<PeerTransportEvents> implements 
       return this.#transport.consumeData({ dataProducerId: nearId, ...options });
     });
     if (this.#closed) throw new Refusal('unavailable', 'consumeDetections: the transport closed meanwhile');
+    // Looked up only now: of two that were asked for together, too, the last one stays.
+    const before = [...this.#dataConsumers.values()];
+    if (before.length > 0) setTimeout(() => before.forEach((one) => one.close()), replacedAfterMs).unref();
     this.#dataConsumers.set(dataConsumer.id, dataConsumer);
     dataConsumer.observer.once('close', () => this.#dataConsumers.delete(dataConsumer.id));
     dataConsumer.on('sctpsendbufferfull', () => this.#metrics.framesDropped.inc({ stage: 'dataChannel' }));

@@ -104,6 +104,18 @@ describe('publish and watch', () => {
     inference.close();
   });
 
+  test('of channels of detections that were asked for together one stays', async () => {
+    sfu = await startSfu();
+    const { client, node } = sfu;
+    await publish(vp9Ksvc());
+    const viewer = await transportFor('viewer', 'recv');
+    const ask = () => client.ask('consumeDetections', { transportId: viewer, publicationId: 'pub1' });
+    const [, second] = await Promise.all([ask(), ask()]);
+    expect(node.counts().dataConsumers).toBe(2);
+    await until('the first one is closed', () => node.counts().dataConsumers === 1);
+    expect(JSON.stringify(await client.ask('dump', {}))).toContain(second.dataConsumer.id);
+  });
+
   test('every codec is taken; simulcast is refused with words, and leaves nothing behind', async () => {
     sfu = await startSfu();
     const transportId = await transportFor('publisher', 'send');
