@@ -74,16 +74,7 @@ export async function readTracks(
   });
   const rows = after && after.startedAt < reach ? [] : await readPart(drizzle, scope, near, after, limit);
   if (rows.length >= limit || !(await isOlderThan(drizzle, reach))) return rows;
-  return [
-    ...rows,
-    ...(await readPart(
-      drizzle,
-      { ...scope, zoneId: undefined },
-      [longAcross(scope, from, reach)],
-      after,
-      limit - rows.length,
-    )),
-  ];
+  return [...rows, ...(await readLong(drizzle, scope, [from, reach], after, limit - rows.length))];
 }
 
 /** Anything began before. For a range that begins before all there is, Postgres plans the search for long ones for 0.1 s. */
@@ -117,6 +108,23 @@ async function readPart(
   if (!first || !second) return first ? first : [];
   return unionAll(first, second, ...others)
     .orderBy(desc(sql`"started_at"`), desc(sql`"run_id"`), desc(sql`"track_id"`))
+    .limit(limit);
+}
+
+/** Began before `reach`, and were there at `from`. */
+async function readLong(
+  drizzle: Drizzle,
+  scope: TrackScope,
+  [from, reach]: [Date, Date],
+  after: TrackPosition | undefined,
+  limit: number,
+): Promise<ObjectTrackRow[]> {
+  const { startedAt, runId, trackId } = objectTracks;
+  const long = { ...scope, zoneId: undefined };
+  const older = after && olderThan(objectTracks, after);
+  // As an expression, the order is none of an index: by one Postgres might read all that ever began until a page is full.
+  return inTracks(drizzle, and(searchedOf(long), restOf(long), longAcross(scope, from, reach), older))
+    .orderBy(sql`${startedAt} + interval '0' desc`, desc(runId), desc(trackId))
     .limit(limit);
 }
 
@@ -166,8 +174,8 @@ function classesOf(scope: TrackScope): Part[] {
   }));
 }
 
-/** Began before `reach`, and were there at `from`: about as many as there are long ones at any moment. */
-function longAcross({ minScore, zoneId }: TrackScope, from: Date, reach: Date): Part {
+/** About as many as there are long ones at any moment. */
+function longAcross({ minScore, zoneId }: TrackScope, from: Date, reach: Date): SQL | undefined {
   const { spanClass, startedAt, endedAt, bestScore, zoneIds } = objectTracks;
   const classes = spanClasses.map((_, index) => {
     const longerMs = (spanClasses[index + 1] ?? Infinity) * 1000;
@@ -180,7 +188,7 @@ function longAcross({ minScore, zoneId }: TrackScope, from: Date, reach: Date): 
   });
   const isEnough = minScore === undefined ? undefined : sql`${bestScore} >= ${Math.fround(minScore)}::float4`;
   const isInZone = zoneId === undefined ? undefined : sql`${zoneId} = any(${zoneIds})`;
-  return { rest: and(or(...classes), gte(endedAt, from), isEnough, isInZone) };
+  return and(or(...classes), gte(endedAt, from), isEnough, isInZone);
 }
 
 function searchedOf(scope: TrackScope): SQL | undefined {

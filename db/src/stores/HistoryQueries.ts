@@ -44,7 +44,7 @@ const labelSlices = 12;
 const perLabelSlice = 12;
 /** Of a chart: parts of the range in all, and ObjectTracks that are read of each. */
 const activitySlices = 400;
-const perActivitySlice = 25;
+const perActivitySlice = 16;
 
 /** What was seen: reads of history. Everything is bounded, whatever is asked: pages by cursors, charts by samples. */
 export class HistoryQueries {
