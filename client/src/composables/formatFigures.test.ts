@@ -54,8 +54,8 @@ describe('figures', () => {
     expect(formatClock(42_000)).toBe('0:42');
     expect(formatClock(725_000)).toBe('12:05');
     expect(formatClock(3_753_000)).toBe('1:02:33');
-    expect(formatBytes(748)).toBe('748 B');
-    expect(formatBytes(1_164)).toBe('1.2 kB');
+    expect([0, 748, 1_164, 755_300, 999_600].map(formatBytes)).toEqual(['0 B', '748 B', '1.2 kB', '755 kB', '1.0 MB']);
+    expect([12_400_000, 999_999_999, 3_210_000_000].map(formatBytes)).toEqual(['12.4 MB', '1.0 GB', '3.2 GB']);
     expect(plural(1, 'viewer')).toBe('1 viewer');
     expect(plural(0, 'viewer')).toBe('0 viewers');
   });

@@ -19,10 +19,12 @@ export function formatFps(fps: number | undefined | null): string {
   return fps.toFixed(fps < 100 ? 1 : 0).replace(/\.0$/, '');
 }
 
+/** `748 B`, `1.2 kB`, `755 kB`, `12.4 MB`, `3.2 GB`. */
 export function formatBytes(bytes: number | undefined | null): string {
   if (bytes === undefined || bytes === null || !Number.isFinite(bytes)) return noFigure;
   if (bytes < 1000) return `${Math.round(bytes)} B`;
-  return bytes < 1e6 ? `${(bytes / 1000).toFixed(1)} kB` : `${(bytes / 1e6).toFixed(1)} MB`;
+  if (bytes < 999_500) return `${(bytes / 1e3).toFixed(bytes < 9_950 ? 1 : 0)} kB`;
+  return bytes < 999_950_000 ? `${(bytes / 1e6).toFixed(1)} MB` : `${(bytes / 1e9).toFixed(1)} GB`;
 }
 
 export function formatCount(count: number | undefined | null): string {

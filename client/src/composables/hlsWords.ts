@@ -45,9 +45,3 @@ export function recordingStateWords({ state, available }: Pick<RecordingView, 's
   if (available) return states[state];
   return { text: 'Away', tone: 'warn' as const, title: 'The node that has it does not answer.' };
 }
-
-/** `12.4 MB`, `3.2 GB`. */
-export function formatSize(bytes: number): string {
-  if (bytes < 1e6) return `${Math.round(bytes / 1e3)} kB`;
-  return bytes < 1e9 ? `${(bytes / 1e6).toFixed(1)} MB` : `${(bytes / 1e9).toFixed(1)} GB`;
-}

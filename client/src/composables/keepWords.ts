@@ -1,6 +1,5 @@
 import type { HlsSetting, StreamSettings } from '@framelock/server/protocol';
-import { plural } from './formatFigures.ts';
-import { formatSize } from './hlsWords.ts';
+import { plural, formatBytes } from './formatFigures.ts';
 
 /** How long Recordings of a Stream stay, and what that means for what is being recorded. */
 export function keepWords({
@@ -12,7 +11,7 @@ export function keepWords({
   }
   const age = hours === null ? undefined : `what is older than ${ageWords(hours)}`;
   const size =
-    bytes === null ? undefined : `the oldest when all recordings of this stream together exceed ${formatSize(bytes)}`;
+    bytes === null ? undefined : `the oldest when all recordings of this stream together exceed ${formatBytes(bytes)}`;
   const what = [age, size].filter(Boolean).join(', and ');
   return `Deleted by itself, for good: ${what}. That includes the beginning of what is being recorded.`;
 }
