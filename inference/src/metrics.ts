@@ -1,3 +1,4 @@
+import { fromZero } from '@framelock/server/protocol/node';
 import { Counter, Gauge, Histogram, Registry, collectDefaultMetrics } from 'prom-client';
 
 export const stages = ['decode', 'queue', 'inference', 'publish'] as const;
@@ -59,18 +60,26 @@ export function createMetrics() {
       help: 'Detections beyond what one message holds',
       registers,
     }),
-    exposureDropped: new Counter({
-      name: 'framelock_exposure_dropped_total',
-      help: 'Of exposure: appearances and coverage (of analyses) not stored, cutShort by too many at once, pictures over the memory for them',
-      labelNames: ['what'] as const,
-      registers,
-    }),
-    historyDropped: new Counter({
-      name: 'framelock_history_dropped_total',
-      help: 'Of history, given up unstored: batches with the last reports of tracks and events; pictures of ObjectTracks there was no time or room for',
-      labelNames: ['what'] as const,
-      registers,
-    }),
+    exposureDropped: fromZero(
+      new Counter({
+        name: 'framelock_exposure_dropped_total',
+        help: 'Of exposure: appearances and coverage (of analyses) not stored, cutShort by too many at once, pictures over the memory for them',
+        labelNames: ['what'] as const,
+        registers,
+      }),
+      'what',
+      ['appearances', 'coverage', 'cutShort', 'pictures'],
+    ),
+    historyDropped: fromZero(
+      new Counter({
+        name: 'framelock_history_dropped_total',
+        help: 'Of history, given up unstored: batches with the last reports of tracks and events; pictures of ObjectTracks there was no time or room for',
+        labelNames: ['what'] as const,
+        registers,
+      }),
+      'what',
+      ['batches', 'pictures'],
+    ),
     historyWaitingBytes: new Gauge({
       name: 'framelock_history_waiting_bytes',
       help: 'Memory of the history that waits to be stored by the server, roughly',

@@ -1,4 +1,5 @@
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client';
+import { fromZero } from './protocol/node.ts';
 
 /** What the server counts. One registry per server, so that several in one test process do not mix. */
 export class Metrics {
@@ -87,18 +88,26 @@ export class Metrics {
     help: 'Appearances that left the queue to the database unwritten since too many waited; their node tells of them again',
     registers: this.#registers,
   });
-  readonly historyBatches = new Counter({
-    name: 'framelock_history_batches_total',
-    help: 'HistoryBatches of inference nodes, by what became of them: stored, spooled (on disk until the database takes it), known (told again), aside (a dead letter: the database refuses it); or not acknowledged: refused (no room), unknown (Publication), elsewhere (another server takes it), databaseAway (whose it is can not be asked)',
-    labelNames: ['outcome'],
-    registers: this.#registers,
-  });
-  readonly historyDropped = new Counter({
-    name: 'framelock_history_dropped_total',
-    help: 'Lots of history that are lost, by why: full (events of the server itself, for which neither database nor spool had room), spoiled (spool records that can not be read), poison (refused by the database, and could not be put aside)',
-    labelNames: ['why'],
-    registers: this.#registers,
-  });
+  readonly historyBatches = fromZero(
+    new Counter({
+      name: 'framelock_history_batches_total',
+      help: 'HistoryBatches of inference nodes, by what became of them: stored, spooled (on disk until the database takes it), known (told again), aside (a dead letter: the database refuses it); or not acknowledged: refused (no room), unknown (Publication), elsewhere (another server takes it), databaseAway (whose it is can not be asked)',
+      labelNames: ['outcome'],
+      registers: this.#registers,
+    }),
+    'outcome',
+    ['stored', 'spooled', 'refused', 'aside'],
+  );
+  readonly historyDropped = fromZero(
+    new Counter({
+      name: 'framelock_history_dropped_total',
+      help: 'Lots of history that are lost, by why: full (events of the server itself, for which neither database nor spool had room), spoiled (spool records that can not be read), poison (refused by the database, and could not be put aside)',
+      labelNames: ['why'],
+      registers: this.#registers,
+    }),
+    'why',
+    ['full', 'spoiled', 'poison'],
+  );
   readonly historyDeleted = new Counter({
     name: 'framelock_history_deleted_total',
     help: 'Rows of history deleted since they were too old, by kind',

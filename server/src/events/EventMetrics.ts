@@ -35,6 +35,9 @@ export class EventMetrics {
       labelNames: ['kind', 'outcome'],
       registers,
     });
+    for (const kind of ['webhook', 'mqtt']) {
+      for (const outcome of ['dead', 'dropped', 'discarded']) this.deliveries.inc({ kind, outcome }, 0);
+    }
     this.firingsDropped = new Counter({
       name: 'framelock_event_firings_dropped_total',
       help: 'Firings of rules that were not delivered since too many waited for the database',
