@@ -55,10 +55,13 @@ export class PostgresConnection implements DatabaseConnection {
   }
 }
 
+/** All that is asked waits for this; the library's own, of up to 20 s, would hide for so long that the database is back. */
+const secondsUntilRetry = (failures: number): number => Math.min(0.05 * 2 ** failures, 1);
+
 /** Its errors never carry the URL on: it has the password in it. */
 function open(databaseUrl: string, max: number): postgres.Sql {
   try {
-    return postgres(databaseUrl, { max, connect_timeout: 10, onnotice: () => undefined });
+    return postgres(databaseUrl, { max, connect_timeout: 10, backoff: secondsUntilRetry, onnotice: () => undefined });
   } catch {
     throw new UnusableDatabase('DATABASE_URL is no URL: it looks like postgres://user:password@host:5432/name');
   }
