@@ -148,7 +148,7 @@ it.each<Round>([
   folders.push(DATA_DIR);
   const environment = { DATA_DIR, DATABASE_URL: engine === 'postgres' ? postgres!.url : '' };
   await prepare(environment);
-  const runId = `${engine}-${killed}`;
+  const runId = `${engine}-${killed}-${random(1e6)}`;
   const node = await createFakeInference(nodeSecret);
   nodes.push(node);
   const telling = new Telling(node, runId);

@@ -190,12 +190,13 @@ export class HlsMedia implements HlsVideo {
 
   /** Seconds on the timeline. */
   seek(positionS: number): void {
-    const { video } = this.#options;
+    const { video, recorded } = this.#options;
     const timeline = this.timeline;
     if (!timeline) return;
-    // At the live edge there is nothing yet to show. Before the first Segment, be it by a rounding of the browser's, hls.js
+    // At the live edge there is nothing yet to show; of a Recording that still grows all is there to its end. Before the first Segment, be it by a rounding of the browser's, hls.js
     // loads none.
-    video.currentTime = Math.min(Math.max(timeline.startS + insideS, positionS), timeline.liveS);
+    const { startS, endS, liveS } = timeline;
+    video.currentTime = Math.min(Math.max(startS + insideS, positionS), recorded ? endS : liveS);
   }
 
   seekLive(): void {
