@@ -26,6 +26,28 @@ describe('LiveFollower', () => {
     expect(steps(new LiveFollower(true), ended, 2)).toEqual(['none', 'over']);
   });
 
+  it('is over where hls.js seeks in the last pictures of an ended playlist, behind which nothing comes', () => {
+    const ended = { ...empty, seeking: true, timeline: { ...timeline, live: false, positionS: 101.95, liveS: 102 } };
+    expect(steps(new LiveFollower(true), ended, 2)).toEqual(['none', 'over']);
+    // Who goes back in it waits for what is loaded.
+    const earlier = { ...ended, isOver: true, timeline: { ...ended.timeline, positionS: 40 } };
+    expect(steps(new LiveFollower(false), earlier, 20)).not.toContain('over');
+  });
+
+  it('is over where the last pictures of an ended playlist are there and are not shown: nothing comes behind them', () => {
+    const standing = {
+      ...playing,
+      bufferedMs: 110,
+      timeline: { ...timeline, live: false, positionS: 101.7, liveS: 102 },
+    };
+    const follower = new LiveFollower(true);
+    expect(steps(follower, standing, 3)).toEqual(['none', 'none', 'over']);
+    // While it plays it is not over.
+    const moving = (positionS: number) => ({ ...standing, timeline: { ...standing.timeline, positionS } });
+    const plays = new LiveFollower(true);
+    expect([101.2, 101.4, 101.6, 101.8].map((positionS) => plays.step(moving(positionS)))).not.toContain('over');
+  });
+
   it('takes a stall in the middle of an ended playlist for no end', () => {
     const stalled = { ...empty, timeline: { ...timeline, live: false, positionS: 40, liveS: 102 } };
     expect(steps(new LiveFollower(true), stalled, 6)).not.toContain('over');

@@ -21,8 +21,8 @@ const ticksUntilOver = 4;
 const ticksUntilEnded = 2;
 /** A picture that stands still for this long is called no longer live. */
 const ticksUntilStalled = 8;
-/** Sound and picture of the last Part need not end together. */
-const closeToEndS = 0.5;
+/** Sound and picture of the last Parts need not end together, and browsers keep some of them back. */
+const closeToEndS = 1;
 /** hls.js holds the picture back while it loads; below this nothing comes. */
 const emptyBufferMs = 100;
 /** hls.js plays faster until it is live again only within TARGETDURATION; who fell behind further would stay there. */
@@ -33,6 +33,7 @@ export class LiveFollower {
   /** Nobody went back or paused. */
   follows: boolean;
   #emptyTicks = 0;
+  #lastPositionS: number | undefined;
 
   constructor(follows: boolean) {
     this.follows = follows;
@@ -41,11 +42,14 @@ export class LiveFollower {
   /** Twice a second. */
   step(now: Followed): FollowStep {
     const { timeline, bufferedMs, seeking } = now;
-    if (!timeline || timeline.paused || seeking) {
+    // A seek ends with the picture that it was for. Behind the last one, where hls.js may seek over a gap, none comes.
+    if (!timeline || timeline.paused || (seeking && !isAtEnd(timeline))) {
       this.#emptyTicks = 0;
       return 'none';
     }
-    this.#emptyTicks = bufferedMs < emptyBufferMs ? this.#emptyTicks + 1 : 0;
+    const standsAtEnd = isAtEnd(timeline) && timeline.positionS === this.#lastPositionS;
+    this.#lastPositionS = timeline.positionS;
+    this.#emptyTicks = bufferedMs < emptyBufferMs || standsAtEnd ? this.#emptyTicks + 1 : 0;
     const end = this.#emptyTicks > 0 ? this.#endStep(timeline, now.isOver) : 'none';
     if (end !== 'none') return end;
     const strays = timeline.live && timeline.liveS - timeline.positionS >= straysFromLiveS;
@@ -53,10 +57,12 @@ export class LiveFollower {
   }
 
   /** Nothing is left to show: that is a stall, or the end, of which nobody may have told. */
-  #endStep({ live, endS, positionS }: Timeline, isOver: boolean): FollowStep {
-    const hasEnded = !live && endS - positionS < closeToEndS;
+  #endStep(timeline: Timeline, isOver: boolean): FollowStep {
+    const hasEnded = !timeline.live && isAtEnd(timeline);
     if (hasEnded || isOver) return this.#emptyTicks >= (hasEnded ? ticksUntilEnded : ticksUntilOver) ? 'over' : 'none';
     if (this.#emptyTicks === ticksUntilStalled) return 'stalled';
     return this.#emptyTicks % ticksUntilOver === ticksUntilEnded ? 'ask' : 'none';
   }
 }
+
+const isAtEnd = ({ endS, positionS }: Timeline): boolean => endS - positionS < closeToEndS;
