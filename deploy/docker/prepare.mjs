@@ -46,6 +46,8 @@ async function layOut(name, folder) {
     ...packages.map((one) => `${one}/package.json`),
   ])
     copyFileSync(join(repositoryFolder, file), inApp(file));
+  // Of packages that pnpm-workspace.yaml says are patched.
+  cpSync(join(repositoryFolder, 'deploy/setup/patches'), inApp('deploy/setup/patches'), { recursive: true });
   const filters = image.packages.flatMap((one) => ['--filter', `@framelock/${one}`]);
   const result = await runCommand('npx', ['-y', pnpm, 'install', '--frozen-lockfile', '--prod', ...filters], {
     cwd: app,
