@@ -25,6 +25,16 @@ describe.each(files)('%s', (file) => {
     expect(text).toContain(`node@${node}`);
   });
 
+  test('has the patches of packages where set-up and prepare.mjs bring them', () => {
+    const [, patched = ''] = read('../../pnpm-workspace.yaml').split(/^patchedDependencies:$/m);
+    const paths = [...patched.matchAll(/^  \S+: (\S+)$/gm)].map(([, path]) => path!);
+    expect(paths.length).toBeGreaterThan(0);
+    for (const path of paths) {
+      expect(path).toMatch(/^deploy\/setup\/patches\//);
+      expect(read(`../../${path}`)).toMatch(/^diff --git /);
+    }
+  });
+
   test('gives manifests of every package to the install', () => {
     const copied = stages.flatMap(({ steps }) => steps.filter(({ verb }) => verb === 'COPY').map(({ args }) => args));
     for (const name of ['server', 'sfu', 'inference', 'client', 'db', 'deploy'])
