@@ -1,4 +1,4 @@
-import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { request as httpRequest } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -287,16 +287,10 @@ describe('documents', () => {
 });
 
 describe('pages', () => {
-  it.each([
-    '/',
-    '/publish/abc',
-    '/watch/abc?mode=lock',
-    '/recordings',
-    '/recordings/abc',
-    '/models',
-    '/markers',
-    '/system',
-  ])('%s is the SPA', async (path) => {
+  const router = readFileSync(new URL('../../../client/src/router.ts', import.meta.url), 'utf8');
+  const known = [...router.matchAll(/path: '([^'*]+)'/g)].map(([, path]) => path!.replaceAll(':id', 'abc'));
+
+  it.each([...known, '/watch/abc?mode=lock', '/history?stream=abc'])('%s is the SPA', async (path) => {
     const { status, text, headers } = await server.request(path);
     expect([status, text]).toEqual([200, '<!doctype html><title>pages</title>']);
     expect(headers.get('cache-control')).toBe('no-cache');
