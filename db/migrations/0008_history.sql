@@ -55,7 +55,7 @@ CREATE TABLE "object_track_zones" (
 	"started_at" timestamp with time zone NOT NULL,
 	"label" text NOT NULL,
 	"best_score" real NOT NULL,
-	"score_class" smallint GENERATED ALWAYS AS (width_bucket("object_track_zones"."best_score", array[0.5, 0.6, 0.7, 0.8, 0.85, 0.9, 0.93, 0.96, 0.98, 0.99]::float4[])) STORED NOT NULL,
+	"score_class" smallint GENERATED ALWAYS AS (width_bucket("object_track_zones"."best_score"::float8, array[0.5, 0.6, 0.7, 0.8, 0.85, 0.9, 0.93, 0.96, 0.98, 0.99]::float8[])) STORED NOT NULL,
 	CONSTRAINT "object_track_zones_zone_id_run_id_track_id_pk" PRIMARY KEY("zone_id","run_id","track_id")
 );
 --> statement-breakpoint
@@ -76,7 +76,7 @@ CREATE TABLE "object_tracks" (
 	"zone_ids" text[] NOT NULL,
 	"ended" boolean NOT NULL,
 	"has_thumbnail" boolean NOT NULL,
-	"score_class" smallint GENERATED ALWAYS AS (width_bucket("object_tracks"."best_score", array[0.5, 0.6, 0.7, 0.8, 0.85, 0.9, 0.93, 0.96, 0.98, 0.99]::float4[])) STORED NOT NULL,
+	"score_class" smallint GENERATED ALWAYS AS (width_bucket("object_tracks"."best_score"::float8, array[0.5, 0.6, 0.7, 0.8, 0.85, 0.9, 0.93, 0.96, 0.98, 0.99]::float8[])) STORED NOT NULL,
 	"span_class" smallint GENERATED ALWAYS AS (width_bucket(extract(epoch from "object_tracks"."ended_at" - "object_tracks"."started_at")::float8, array[64, 128, 256, 512, 1024, 2048, 4096, 8192, 16384, 32768, 65536, 131072, 262144, 524288, 1048576]::float8[])) STORED NOT NULL,
 	CONSTRAINT "object_tracks_run_id_track_id_pk" PRIMARY KEY("run_id","track_id")
 );

@@ -51,7 +51,7 @@ it.runIf(scratch)('answers soon after a database that was away is back', async (
       await sleep(100);
     }
     await scratch!.restart();
-    await expect.poll(ask, { timeout: 5_000 }).toBe(true);
+    await expect.poll(ask, { timeout: 8_000 }).toBe(true);
   } finally {
     await connection.close();
   }

@@ -8,6 +8,16 @@ const read = (path: string) => readFileSync(fileOf(path), 'utf8');
 const readJson = (path: string) => JSON.parse(read(path)) as Record<string, Record<string, string>>;
 const files = readdirSync(fileOf('.')).filter((name) => name.endsWith('.Dockerfile'));
 
+test('patches of packages are where set-up and images bring them from', () => {
+  const [, patched = ''] = read('../../pnpm-workspace.yaml').split(/^patchedDependencies:$/m);
+  const paths = [...patched.matchAll(/^  \S+: (\S+)$/gm)].map(([, path]) => path!);
+  expect(paths.length).toBeGreaterThan(0);
+  for (const path of paths) {
+    expect(path).toMatch(/^deploy\/setup\/patches\//);
+    expect(read(`../../${path}`)).toMatch(/^diff --git /);
+  }
+});
+
 describe.each(files)('%s', (file) => {
   const text = read(file);
   const stages = readDockerfile(text);
@@ -23,16 +33,6 @@ describe.each(files)('%s', (file) => {
   test('takes the Node of package.json', () => {
     const { node } = readJson('../../package.json').devDependencies!;
     expect(text).toContain(`node@${node}`);
-  });
-
-  test('has the patches of packages where set-up and prepare.mjs bring them', () => {
-    const [, patched = ''] = read('../../pnpm-workspace.yaml').split(/^patchedDependencies:$/m);
-    const paths = [...patched.matchAll(/^  \S+: (\S+)$/gm)].map(([, path]) => path!);
-    expect(paths.length).toBeGreaterThan(0);
-    for (const path of paths) {
-      expect(path).toMatch(/^deploy\/setup\/patches\//);
-      expect(read(`../../${path}`)).toMatch(/^diff --git /);
-    }
   });
 
   test('gives manifests of every package to the install', () => {

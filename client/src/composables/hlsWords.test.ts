@@ -29,5 +29,3 @@ it('names the state of a Recording, and first of all that its node is away', () 
   expect(recordingStateWords({ state: 'recovered', available: true }).text).toBe('Recovered');
   expect(recordingStateWords({ state: 'complete', available: false }).text).toBe('Away');
 });
-
-it('writes sizes', () => {});

@@ -1,5 +1,5 @@
 import type { HlsSetting, StreamSettings } from '@framelock/server/protocol';
-import { plural, formatBytes } from './formatFigures.ts';
+import { formatBytes, plural } from './formatFigures.ts';
 
 /** How long Recordings of a Stream stay, and what that means for what is being recorded. */
 export function keepWords({

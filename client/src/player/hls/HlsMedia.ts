@@ -193,8 +193,8 @@ export class HlsMedia implements HlsVideo {
     const { video, recorded } = this.#options;
     const timeline = this.timeline;
     if (!timeline) return;
-    // At the live edge there is nothing yet to show; of a Recording that still grows all is there to its end. Before the first Segment, be it by a rounding of the browser's, hls.js
-    // loads none.
+    // At the live edge there is nothing yet to show; of a Recording that still grows all is there to its end. Before the
+    // first Segment, be it by a rounding of the browser's, hls.js loads none.
     const { startS, endS, liveS } = timeline;
     video.currentTime = Math.min(Math.max(startS + insideS, positionS), recorded ? endS : liveS);
   }
