@@ -51,6 +51,10 @@ export class ScratchPostgres {
     await ended;
   }
 
+  get running(): boolean {
+    return this.#child.exitCode === null && this.#child.signalCode === null;
+  }
+
   /** After `kill`, with the same data on the same port. */
   async restart(): Promise<void> {
     this.#child = this.#spawn();
@@ -100,7 +104,7 @@ export class ScratchPostgres {
     if (this.#closed) return;
     this.#closed = true;
     const ended = new Promise((resolve) => this.#child.once('exit', resolve));
-    if (this.#child.exitCode === null && this.#child.signalCode === null) {
+    if (this.running) {
       this.thaw();
       this.#child.kill('SIGINT'); // Postgres's fast shutdown
       await ended;

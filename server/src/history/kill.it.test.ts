@@ -22,6 +22,8 @@ let server: ServerProcess | undefined;
 afterEach(async () => {
   await server?.kill();
   await Promise.all(nodes.splice(0).map((node) => node.close()));
+  // One that failed between kill and restart is not to fail those after it.
+  if (postgres && !postgres.running) await postgres.restart();
 });
 afterAll(async () => {
   await postgres?.close();
