@@ -1,12 +1,16 @@
 import { Worker } from 'node:worker_threads';
 import { type PictureBox, Refusal } from '@framelock/server/protocol';
 import type { Detector } from '../detect/Detector.ts';
+import { endThread } from '../endThread.ts';
 import type { DrawnPlace } from './drawReference.ts';
 import type { PixelBox } from './ReferenceImage.ts';
 import type { OpenedReference, ReferenceAnswer, ReferenceOrder } from './referenceMessages.ts';
 
 /** Decoding and drawing the largest image that is taken: a thread that takes longer is ended. */
 const defaultTimeoutMs = 10_000;
+/** FFmpeg has long let go of an image after this: what then still runs is ours, and can be terminated. */
+const endWithinMs = 20_000;
+const closeWithinMs = 4_000;
 /** A thread without work gives its memory back after this long. */
 const idleMs = 10_000;
 
@@ -111,7 +115,9 @@ export class ReferenceDrawer {
     const worker = this.#worker;
     const job = this.#job;
     this.#worker = this.#job = undefined;
-    await worker?.terminate();
+    if (worker && !(await endThread(worker, this.#closed ? closeWithinMs : endWithinMs)) && !this.#closed) {
+      await worker.terminate();
+    }
     job?.reject(reason ?? new Refusal('unavailable', 'the inference node is closing'));
   }
 

@@ -1,6 +1,7 @@
 import { parentPort } from 'node:worker_threads';
 import assert from 'node:assert/strict';
 import { type PictureBox, Refusal } from '@framelock/server/protocol';
+import { endOrder } from '../endThread.ts';
 import { decodeReferenceImage } from './decodeReferenceImage.ts';
 import { type DrawnPlace, drawReference } from './drawReference.ts';
 import { findMark, type FoundMark, markInBox } from './findMark.ts';
@@ -15,7 +16,8 @@ let image: ReferenceImage | undefined;
 let views: ReferenceView[] = [];
 let mark: FoundMark | undefined;
 
-port.on('message', (order: ReferenceOrder) => {
+port.on('message', (order: ReferenceOrder | typeof endOrder) => {
+  if (order === endOrder) return port.close();
   const { id } = order;
   try {
     port.postMessage(answerTo(order));

@@ -1,5 +1,6 @@
 import type { VideoCodec } from '@framelock/server/protocol/tap';
 import { Worker } from 'node:worker_threads';
+import { endThread } from '../endThread.ts';
 import type { FromDecodeThread } from './decodeMessages.ts';
 import { DecodeStream, type DecodeStreamEvents } from './DecodeStream.ts';
 
@@ -7,6 +8,8 @@ const firstRestartMs = 100;
 const longestRestartMs = 5000;
 /** A thread that lived this long starts again at once, ms. */
 const healthyAfterMs = 60_000;
+/** What still waits there is decoded first: a second of Frames of each Stream, at most. */
+const endWithinMs = 4_000;
 
 export interface DecodeWorkerOptions {
   onDied?(reason: string): void;
@@ -107,13 +110,17 @@ export class DecodeWorker {
     for (const stream of [...this.#streams.values()]) stream.close();
     const thread = this.#thread;
     this.#thread = undefined;
-    await thread?.terminate();
+    if (thread) await endThread(thread, endWithinMs);
     for (const done of this.#closing.values()) done();
     this.#closing.clear();
   }
 
-  /** For tests of recovery only. */
+  /** For tests of recovery only: the thread dies of an error. */
   async kill(): Promise<void> {
-    await this.#thread?.terminate();
+    const thread = this.#thread;
+    if (!thread) return;
+    const died = new Promise((resolve) => thread.once('exit', resolve));
+    thread.postMessage(undefined);
+    await died;
   }
 }

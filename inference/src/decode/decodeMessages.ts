@@ -1,4 +1,5 @@
 import type { VideoCodec } from '@framelock/server/protocol/tap';
+import type { endOrder } from '../endThread.ts';
 import type { InputSpec } from '@framelock/server/protocol/analysis';
 
 /** Where sampled Frames go: the Detector's tensor slots, and the cell that says who owns the waiting one. */
@@ -26,7 +27,8 @@ export type ToDecodeThread =
       data: Uint8Array<ArrayBuffer>;
       unitBytes: number[];
     }
-  | { type: 'close'; id: number };
+  | { type: 'close'; id: number }
+  | typeof endOrder;
 
 /** What one compressed Frame came to. */
 export interface DecodedReport {

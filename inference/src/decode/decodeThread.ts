@@ -1,5 +1,6 @@
 import { parentPort } from 'node:worker_threads';
 import assert from 'node:assert/strict';
+import { endOrder } from '../endThread.ts';
 import type { FromDecodeThread, ToDecodeThread } from './decodeMessages.ts';
 import { DecodeTask } from './DecodeTask.ts';
 
@@ -13,6 +14,7 @@ function send(message: FromDecodeThread): void {
 }
 
 port.on('message', (message: ToDecodeThread) => {
+  if (message === endOrder) return end();
   const { id } = message;
   try {
     handle(message);
@@ -21,7 +23,12 @@ port.on('message', (message: ToDecodeThread) => {
   }
 });
 
-function handle(message: ToDecodeThread): void {
+function end(): void {
+  for (const task of tasks.values()) task.close();
+  port.close();
+}
+
+function handle(message: Exclude<ToDecodeThread, typeof endOrder>): void {
   const { id } = message;
   if (message.type === 'open') {
     tasks.get(id)?.close();

@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import * as constants from 'node-av/constants';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { type SceneMarker, syntheticScene } from '../../models/marker/syntheticScene.ts';
@@ -12,14 +13,18 @@ import { Detector } from './Detector.ts';
 const size = { width: 1280, height: 720 };
 let opened: Detector | undefined;
 
-beforeAll(async () => {
+async function open(): Promise<Detector> {
   const record = (await readCatalogue()).find(({ id }) => id === 'marker')!;
-  opened = await Detector.create({
+  return Detector.create({
     modelPath: join(bundledModelsDir, record.file!),
     entry: await entryOf(record),
     executionProvider: 'cpu',
     onFault: (reason) => console.error(reason),
   });
+}
+
+beforeAll(async () => {
+  opened = await open();
 });
 afterAll(() => opened?.close('the tests are over'));
 
@@ -71,4 +76,21 @@ it('the catalogue says what the marker model says of itself', async () => {
   // A publisher's page goes by what the model says of itself, a node by the catalogue.
   expect([record.labels, record.scoreThreshold, record.track]).toEqual([labels, scoreThreshold, track]);
   expect(stated.input.dims).toEqual(['batch', 3, record.input.height, record.input.width]);
+});
+
+it('is closed in the middle of a run, and the process goes on', async () => {
+  for (let round = 0; round < 12; round++) {
+    const detector = await open();
+    const runs = Array.from({ length: 9 }, () => {
+      const slot = detector.slots.acquire()!;
+      detector.slots.view(slot).fill(0.5);
+      return detector.detect({ slot, frameWidth: size.width, frameHeight: size.height });
+    });
+    const settled = Promise.allSettled(runs);
+    // The first runs alone; of those after it eight go at once, and take several times as long.
+    await runs[0];
+    await sleep(round);
+    await detector.close('enough');
+    expect((await settled).filter(({ status }) => status === 'rejected')).toHaveLength(8);
+  }
 });

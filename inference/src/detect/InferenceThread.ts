@@ -2,6 +2,7 @@ import { Worker } from 'node:worker_threads';
 import { type ExecutionProvider, Refusal, type RefusalCode } from '@framelock/server/protocol';
 import type { CatalogueEntry } from '../catalogue/catalogueEntry.ts';
 import { type ExecutionProviderChoice, executionProvidersToTry } from './executionProviders.ts';
+import { type endOrder, endThread } from '../endThread.ts';
 import type { InspectedModel } from './inspectModel.ts';
 
 /** What the thread is born with. */
@@ -14,6 +15,8 @@ export interface InferenceThreadData {
   /** Undefined: the model is only inspected. */
   slots: { buffer: SharedArrayBuffer; floatsPerSlot: number } | undefined;
 }
+
+export type ThreadOrder = BatchOrder | typeof endOrder;
 
 export interface BatchOrder {
   id: number;
@@ -57,6 +60,8 @@ export interface InferenceThreadOptions extends Omit<InferenceThreadData, 'execu
 
 /** A run that takes longer hangs (a driver, as a rule): the thread is given up. */
 const runTimeoutMs = 30_000;
+/** A thread that has not ended after this hangs, and is left alone. */
+const endWithinMs = 4_000;
 
 /** One worker thread with one InferenceSession, for one life. Runs one batch at a time. */
 export class InferenceThread {
@@ -96,12 +101,11 @@ export class InferenceThread {
     const executionProviders = executionProvidersToTry(executionProvider);
     const workerData: InferenceThreadData = { ...rest, executionProviders, slots };
     const worker = new Worker(new URL('./runInference.ts', import.meta.url), { workerData, name: 'inference' });
-    try {
-      return new InferenceThread(worker, await firstReport(worker), onFault);
-    } catch (error) {
-      await worker.terminate();
-      throw error;
-    }
+    const report = await firstReport(worker);
+    if (report.kind === 'ready') return new InferenceThread(worker, report, onFault);
+    await endThread(worker, endWithinMs);
+    if (report.kind === 'refused') throw new Refusal(report.code, report.message);
+    throw new Error(`the inference thread began with ${report.kind}`);
   }
 
   run(slots: number[], sizes: number[], query?: number[]): Promise<BatchResult> {
@@ -133,7 +137,7 @@ export class InferenceThread {
     return this.#closed;
   }
 
-  /** Settles when the thread has ended, so that nothing writes or reads the slots any more. */
+  /** Settles when the thread has ended, so that nothing reads the slots any more; or hangs, and may read them once more. */
   async close(reason: string): Promise<void> {
     if (!this.#closed) {
       this.#closed = true;
@@ -141,18 +145,19 @@ export class InferenceThread {
       this.#running?.reject(new Refusal('unavailable', reason));
       this.#running = undefined;
     }
-    await this.#worker.terminate();
+    await endThread(this.#worker, endWithinMs);
   }
 }
 
-async function firstReport(worker: Worker): Promise<Extract<ThreadReport, { kind: 'ready' }>> {
-  const report = await new Promise<ThreadReport>((resolve, reject) => {
-    worker.once('message', resolve);
-    worker.once('error', reject);
-    worker.once('exit', (code) => reject(new Refusal('unavailable', `the inference thread ended with code ${code}`)));
-  });
-  for (const event of ['message', 'error', 'exit'] as const) worker.removeAllListeners(event);
-  if (report.kind === 'refused') throw new Refusal(report.code, report.message);
-  if (report.kind !== 'ready') throw new Error(`the inference thread began with ${report.kind}`);
-  return report;
+async function firstReport(worker: Worker): Promise<ThreadReport> {
+  const { promise, resolve, reject } = Promise.withResolvers<ThreadReport>();
+  const exited = (code: number): void =>
+    reject(new Refusal('unavailable', `the inference thread ended with code ${code}`));
+  worker.once('message', resolve).once('error', reject).once('exit', exited);
+  try {
+    return await promise;
+  } finally {
+    // An error that comes later, before anybody else listens, is followed by `exit`.
+    worker.off('message', resolve).off('exit', exited);
+  }
 }

@@ -3,9 +3,10 @@ import { parentPort, workerData } from 'node:worker_threads';
 import { type ExecutionProvider, Refusal, refusalOf } from '@framelock/server/protocol';
 import { InferenceSession, Tensor } from 'onnxruntime-node';
 import { BoxList, packObjects, type Placement, placePicture } from '@framelock/server/protocol/analysis';
+import { endOrder } from '../endThread.ts';
 import { missingLibraryOf } from './executionProviders.ts';
 import type { OutputTensor } from './families/Family.ts';
-import type { BatchOrder, InferenceThreadData, ThreadReport } from './InferenceThread.ts';
+import type { BatchOrder, InferenceThreadData, ThreadOrder, ThreadReport } from './InferenceThread.ts';
 import { type InspectedModel, inspectModel, queryFeed, readOutput, sizesFeed } from './inspectModel.ts';
 import { readModelMetadata } from './modelFormat.ts';
 
@@ -22,10 +23,12 @@ async function openSession() {
       passedOver.push(`${executionProvider}: ${missing}`);
       continue;
     }
+    let session: InferenceSession | undefined;
     try {
-      const session = await createSession(executionProvider);
+      session = await createSession(executionProvider);
       return { session, executionProvider, passedOver, model: await inspectModel(session, data.entry, metadata) };
     } catch (error) {
+      await session?.release();
       if (error instanceof Refusal) throw error;
       passedOver.push(`${executionProvider}: ${firstLine(error)}`);
       if (executionProvider === data.executionProviders.at(-1)) {
@@ -208,13 +211,22 @@ async function main(): Promise<void> {
   const { slots } = data;
   if (slots) {
     const runner = new BatchRunner(session, model, slots.buffer, slots.floatsPerSlot);
-    parentPort!.on('message', (order: BatchOrder) => {
-      runner
+    let ran: Promise<unknown> = Promise.resolve();
+    parentPort!.on('message', (order: ThreadOrder) => {
+      if (order === endOrder) return void ran.then(() => end(session));
+      ran = runner
         .run(order)
         .then(report, (error: unknown) => report({ kind: 'failed', id: order.id, message: firstLine(error) }));
     });
   }
   report({ kind: 'ready', facts, executionProvider, passedOver });
+  if (!slots) await session.release();
+}
+
+/** With nothing to listen to the thread ends by itself. */
+async function end(session: InferenceSession): Promise<void> {
+  await session.release();
+  parentPort!.close();
 }
 
 await main();
