@@ -1,3 +1,4 @@
+import '../src/detect/noTelemetry.ts';
 import { closeSync, openSync, readFileSync, readSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import * as ort from 'onnxruntime-node';

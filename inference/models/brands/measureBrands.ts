@@ -1,3 +1,4 @@
+import '../../src/detect/noTelemetry.ts';
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import * as ort from 'onnxruntime-node';

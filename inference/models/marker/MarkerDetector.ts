@@ -1,3 +1,4 @@
+import '../../src/detect/noTelemetry.ts';
 import { readFileSync } from 'node:fs';
 import ort from 'onnxruntime-node';
 import type { Picture } from './drawMarker.ts';

@@ -1,3 +1,4 @@
+import './noTelemetry.ts';
 import { Worker } from 'node:worker_threads';
 import { type ExecutionProvider, Refusal, type RefusalCode } from '@framelock/server/protocol';
 import type { CatalogueEntry } from '../catalogue/catalogueEntry.ts';
