@@ -25,6 +25,8 @@ async function start(config: Config): Promise<void> {
   for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => stop(signal));
   // The launcher's IPC channel is gone: it died without a word.
   process.once('disconnect', () => stop('launcher gone'));
+  // It died before somebody listened; undefined: there is no launcher.
+  if (process.connected === false) stop('launcher gone');
 }
 
 try {

@@ -36,3 +36,5 @@ process.once('SIGTERM', () => void shutdown('SIGTERM'));
 process.once('SIGINT', () => void shutdown('SIGINT'));
 // Started with IPC by the launcher: it has died, and nobody is left to stop us.
 process.once('disconnect', () => void shutdown('the launcher has gone'));
+// It died before somebody listened; undefined: there is no launcher.
+if (process.connected === false) void shutdown('the launcher has gone');

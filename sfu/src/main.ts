@@ -73,6 +73,8 @@ async function start(config: Config): Promise<void> {
   for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => void stop(signal, 0));
   // The launcher's IPC channel is gone: it died without a word.
   process.once('disconnect', () => void stop('launcher gone', 0));
+  // It died before somebody listened; undefined: there is no launcher.
+  if (process.connected === false) void stop('launcher gone', 0);
   hls.started.catch((error: Error) => {
     log.fatal({ error: error.message }, 'sfu cannot go on');
     void stop('failed', error instanceof ConfigError ? exitConfig : 1);

@@ -16,7 +16,8 @@ const portFreeWithinMs = 5_000;
 async function start(config: HlsConfig): Promise<void> {
   const log = pino({ level: config.logLevel, base: { process: 'hls', nodeId: config.nodeId } });
   const send = (message: HlsMessage): void => {
-    if (process.connected) process.send!(message);
+    // An sfu that died meanwhile is told of by `disconnect`.
+    if (process.connected) process.send!(message, undefined, undefined, () => undefined);
   };
   const node = await createNode({
     config,
@@ -47,10 +48,13 @@ async function start(config: HlsConfig): Promise<void> {
   };
   for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => void stop());
   // The sfu died without a word: what is here goes to the disk, as of a crash, and another sfu may be there soon.
-  process.once('disconnect', () => {
+  const leave = (): void => {
     setTimeout(() => process.exit(0), 2_000).unref();
     void node.written().finally(() => process.exit(0));
-  });
+  };
+  process.once('disconnect', leave);
+  // It died before somebody listened.
+  if (process.connected === false) leave();
   callee.emit('listening', { url: node.url, port: node.port });
 }
 
